@@ -1,0 +1,94 @@
+"""Write the tables of README.md from the JSON in results/.
+
+python benchmarks/tables.py            write them
+python benchmarks/tables.py --check    only say whether they are as they should be (exit 1 if not)
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are set to the right."""
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
+
+
+def throughput(results: dict[str, Any]) -> str:
+    """One table a network: median, lowest and highest of the turns, ratio to the reference."""
+    parts = []
+    for network, result in results.items():
+        settings, unit, reference = result["settings"], result["unit"], result["reference"]
+        rows = []
+        for name, median in sorted(result["medians"].items(), key=lambda item: item[1], reverse=unit == "images/s"):
+            turns = result["turns"][name]
+            ratio = result["ratios"].get(name)
+            spread = f"{min(turns):,.0f} - {max(turns):,.0f}"
+            rows.append([name, f"{median:,.0f}", spread, "" if ratio is None else f"{ratio:.2f}"])
+        said = (
+            f"**{network}**: batch {settings['batch']}, {settings['turns']} turns of {settings['steps']} steps, "
+            f"{settings['threads']} threads, seed {settings['seed']}. {where(result['machine'])}"
+        )
+        head = ["", unit.replace("us", "µs"), "lowest - highest", f"x {reference}"]
+        parts.append(said + "\n\n" + table(head, rows))
+    return "\n\n".join(parts)
+
+
+def time_to_accuracy(result: dict[str, Any]) -> str:
+    """One row a round and program."""
+    rows = []
+    for one in result["rounds"]:
+        for name in ("trainwell", "airbench94"):
+            line = one[name]
+            numbers = [f"{line['seconds']:.0f}", f"{line['train_seconds']:.0f}", f"{line['accuracy']:.4f}"]
+            rows.append([name, str(one["seed"]), *numbers, f"{line['peak_mib'] / 1024:.2f}"])
+    head = ["", "seed", "seconds, all", "seconds, training", "test accuracy", "peak GiB"]
+    return f"{where(result['machine'])}\n\n{table(head, rows)}\n\nTrainwell / airbench94: {result['ratio']:.2f}."
+
+
+def where(machine: dict[str, Any]) -> str:
+    """The machine and the versions in one sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    commit = (machine["commit"] or "no commit")[:12]
+    return f"{machine['processor']}, {machine['cores']} cores; {versions}; commit {commit}."
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {"throughput": throughput, "time_to_accuracy": time_to_accuracy}
+
+
+def fill(page: str, results: dict[str, dict[str, Any]]) -> str:
+    """The page with every table between its markers made anew; one without results says so."""
+    for name, make in TABLES.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        body = make(results[name]) if name in results else "Not measured yet."
+        page, found = re.subn(f"{begin}.*?{end}", lambda _, b=begin, t=body, e=end: f"{b}\n{t}\n{e}", page, flags=re.S)
+        if found != 1:
+            raise SystemExit(
+                f"The page has {found} places for the table {name}; expected one, between {begin} and {end}."
+            )
+    return page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    readme = HERE / "README.md"
+    files = {name: HERE / "results" / f"{name}.json" for name in TABLES}
+    results = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+    page = readme.read_text()
+    filled = fill(page, results)
+    if arguments.check:
+        sys.exit("README.md is not what results/ says: run python benchmarks/tables.py" if filled != page else 0)
+    readme.write_text(filled)
+
+
+if __name__ == "__main__":
+    main()

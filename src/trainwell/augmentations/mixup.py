@@ -1,0 +1,32 @@
+"""Mixup: train on blends of two samples."""
+
+import torch
+
+from trainwell.augmentations import Mix, augmentations
+from trainwell.draws import Draws
+
+
+@augmentations.add(
+    "mixup", paper="https://arxiv.org/abs/1710.09412", limits={"alpha": "[0, inf)"}, tune={"alpha": (0.1, 1.0, "log")}, mixes_labels=True
+)
+def mixup(draws: Draws, size: tuple[int, int], *, alpha: float = 0.2) -> Mix:  # noqa: ARG001
+    """Blend each sample and its target with those of another sample of the batch.
+
+    Reach for it when the training loss falls well below the validation loss.
+
+    Args:
+        draws: Randomness of this batch, N samples.
+        size: Height and width of the images.
+        alpha: Shape of Beta(alpha, alpha), from which the blend is drawn; 0 switches it off.
+
+    Returns:
+        Partner of each sample, (N,) int64, and its own share, (N,) in [0, 1].
+
+    Raises:
+        BadValue: `alpha` is negative.
+
+    Reference:
+        Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018, section 2.
+    """
+    share = draws.beta(alpha) if alpha > 0 else torch.ones(len(draws))
+    return Mix(partner=draws.partners(), share=share)

@@ -1,0 +1,183 @@
+"""Steps 2 to 4 of the method: initial loss, overfit a small sample, learning-rate range; and what the network sees."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainwell.diagnoses import Finding, gravest_first
+from trainwell.method.look import Options, look
+from trainwell.method.picture import inputs_picture
+from trainwell.method.screen import Screen, Silent
+from trainwell.method.setup import Setup, set_up
+from trainwell.probes.expected_loss import loss_of_constant
+from trainwell.probes.initial_loss import initial_loss
+from trainwell.probes.overfit import overfit
+from trainwell.probes.rate_range import RateRange, rate_range
+from trainwell.probes.result import Result
+from trainwell.record import DATA, FINDINGS, Record, RunFolder
+from trainwell.training.engine import Engine, running
+from trainwell.training.machine import pick_device, usable_threads
+
+INPUTS = "inputs.png"
+_SAMPLE = 20  # samples to be learnt by heart
+_PROBE_BATCH = 256  # a range test with larger batches costs more than it tells
+_LARGE_STEP = 128  # samples from which a step is dear enough to take fewer of them
+_BELOW, _ABOVE = 1e-3, 30.0  # the range tried, as multiples of the recipe's rate
+_MARGIN = 3.0  # the test starts cold and is short; with warm-up, rates this much beyond its interval train
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks found.
+
+    Args:
+        findings: Failed checks.
+        rate: The learning rate to train with; None where the test gave no reason to touch it.
+    """
+
+    findings: list[Finding]
+    rate: float | None
+
+
+def check(source: Any, edits: Sequence[str] = (), *, out: str | Path, options: Options | None = None, screen: Screen | None = None) -> list[Finding]:
+    """The checks alone, in seconds: look at the data, initial loss, overfit a sample, rate range, `inputs.png`.
+
+    Args:
+        source: See `fit`.
+        edits: `key=value` edits of the recipe.
+        out: Folder for the record, the findings and the picture.
+        options: Options of the run.
+        screen: Where to say what happens.
+
+    Returns:
+        The failed checks, the gravest first.
+    """
+    options, screen = options or Options(), screen or Silent()
+    folder = RunFolder(out)
+    looked = look(source, edits, options, screen)
+    device = pick_device(options.device)
+    with folder.locked():
+        setup = set_up(looked.data, looked.recipe, device)
+        folder.write_json(DATA, looked.data.describe() | {"preprocessing": setup.fitted.json()})
+        picture = inputs_picture(setup, folder.path / INPUTS)
+        screen.say(f"what the network sees: {picture}" if picture else "no picture: this data has no images")
+        record = Record(folder)
+        threads = looked.recipe.threads or usable_threads()
+        engine = Engine(device, "fp32", "contiguous", False, threads)
+        with running(engine):
+            pinned = "optimizer.lr" in looked.pinned
+            findings = gravest_first(check_setup(setup, engine, record.add, screen, rate_pinned=pinned).findings)
+        record.close()
+        healthy = not any(finding.severity == "error" for finding in findings)
+        folder.write_json(FINDINGS, {"findings": [f.json() for f in findings], "verdict": {"finished": True, "healthy": healthy}})
+    return findings
+
+
+def check_setup(setup: Setup, engine: Engine, add: Callable[..., None], screen: Screen, *, rate_pinned: bool) -> Checked:
+    """Run the checks on what is about to be trained; the setup is left as it was.
+
+    Args:
+        setup: A recipe bound to data.
+        engine: How to compute.
+        add: Writes a record line.
+        screen: Where to say what was seen.
+        rate_pinned: The user set the learning rate: warn about it, never touch it.
+    """
+    model = engine.place(setup.model)
+    feed = setup.feeds["train"]
+
+    def forward(network: torch.nn.Module, x: Tensor) -> Tensor:
+        return engine.forward(network, x)
+
+    results: list[tuple[str, Result]] = []
+    expected = loss_of_constant(setup.loss, torch.zeros(_width(setup), device=engine.device), feed.target)
+    first = initial_loss(model, setup.loss, feed.clean, expected=expected, forward=forward)
+    results.append(("initial-loss", first))
+    sample = feed.some(_balanced(feed.target, setup.num_classes, setup.recipe.seed))
+    learnt = overfit(model, setup.plain_loss, sample, forward=forward, seed=setup.recipe.seed)
+    results.append(("overfit-sample", learnt))
+    findings = []
+    for problem, result in results:
+        add("check", **result.json())
+        _say(screen, problem, result)
+        if not result.ok:
+            severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
+            findings.append(Finding(problem, severity, result.message, result.advice))
+    ranged, rate = _rate(setup, model, forward, rate_pinned)
+    add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
+    _say(screen, "learning-rate", ranged)
+    if not ranged.ok:
+        findings.append(Finding("learning-rate", "warning", ranged.message, ranged.advice))
+    elif (words := _rate_words(setup.rate, ranged, rate, rate_pinned)) is not None:
+        screen.warn(words)
+        findings.append(Finding("learning-rate", "warning" if rate_pinned else "note", words))
+    return Checked(findings, rate)
+
+
+def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> tuple[RateRange, float | None]:
+    """The range test, and the rate to train with where the recipe's own lies outside the interval."""
+    feed, rate = setup.feeds["train"], setup.rate
+    large = feed.batch_size > _LARGE_STEP
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        x, y = feed.clean(step)
+        return x[:_PROBE_BATCH], y[:_PROBE_BATCH]
+
+    ranged = rate_range(
+        model,
+        setup.loss,
+        batches,
+        setup.optimizer,
+        low=rate * _BELOW,
+        high=rate * _ABOVE,
+        steps_per_decade=8 if large else 15,
+        forward=forward,
+        seed=setup.recipe.seed,
+    )
+    if pinned or not _outside(rate, ranged):
+        return ranged, None
+    assert ranged.suggestion is not None
+    return ranged, float(f"{ranged.suggestion:.2g}")
+
+
+def _outside(rate: float, ranged: RateRange) -> bool:
+    if ranged.low is None or ranged.high is None or ranged.suggestion is None:
+        return False
+    return not ranged.low / _MARGIN / 10 <= rate <= ranged.high * _MARGIN
+
+
+def _rate_words(rate: float, ranged: RateRange, chosen: float | None, pinned: bool) -> str | None:
+    if not _outside(rate, ranged):
+        return None
+    where = f"optimizer.lr={rate:.3g} lies outside the interval {ranged.low:.3g} .. {ranged.high:.3g}"
+    return f"{where}; it is kept, as you set it" if pinned else f"{where}; training with {chosen:.3g}"
+
+
+def _balanced(target: Tensor, num_classes: int | None, seed: int) -> list[int]:
+    """Indices of about twenty samples, of all classes in turn, in a seeded order."""
+    order = torch.randperm(len(target), generator=torch.Generator().manual_seed(seed)).tolist()
+    if num_classes is None:
+        return order[:_SAMPLE]
+    labels = target.tolist()
+    by_class: dict[int, list[int]] = {}
+    for index in order:
+        by_class.setdefault(labels[index], []).append(index)
+    turns = [group[turn] for turn in range(_SAMPLE) for group in by_class.values() if turn < len(group)]
+    return turns[: max(_SAMPLE, 1)]
+
+
+def _width(setup: Setup) -> int:
+    return setup.num_classes or setup.feeds["train"].target.shape[1]
+
+
+def _say(screen: Screen, problem: str, result: Result) -> None:
+    name = problem.replace("-", " ")
+    if result.ok:
+        screen.say(f"{name}: {result.message}")
+    else:
+        screen.warn(f"{name}: {result.message} {result.advice}")

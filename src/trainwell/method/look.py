@@ -1,0 +1,120 @@
+"""Step 1 of the method: look at the data, and choose a recipe for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from trainwell.data.dataset import Data
+from trainwell.data.open import open_data
+from trainwell.data.wrap import is_dataset, wrap
+from trainwell.method.screen import Screen
+from trainwell.method.setup import shape_of
+from trainwell.recipe import Recipe, parse_edit, parse_value
+from trainwell.recipes import Shape, build, choose
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a run, not of its recipe.
+
+    Args:
+        target: Column to predict, for a table file.
+        max_broken: Share of broken files above which the data is refused.
+        cache: Folder for decoded data and calibrations; None is the user's cache folder.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        checks: Whether to run the checks before training.
+    """
+
+    target: str | None = None
+    max_broken: float = 0.10
+    cache: Path | None = None
+    device: str = "auto"
+    checks: bool = True
+
+
+@dataclass(frozen=True)
+class Look:
+    """Data, and the recipe for it.
+
+    Args:
+        data: The data.
+        recipe: The recipe with the edits in it, not yet resolved.
+        why: Which recipe was chosen, and why.
+        pinned: Fields and arguments that the user set, as written: `optimizer.lr`.
+    """
+
+    data: Data
+    recipe: Recipe
+    why: str
+    pinned: tuple[str, ...]
+
+
+def look(
+    source: Any, edits: Sequence[str], options: Options, screen: Screen, *, recipe: Recipe | None = None, own: str | None = None
+) -> Look:
+    """Open the data and choose the recipe; says what was found.
+
+    Args:
+        source: Path, built-in name, arrays, or a torch Dataset.
+        edits: `key=value` edits.
+        options: Options of the run.
+        screen: Where to say it.
+        recipe: A whole recipe, instead of the one chosen from the data.
+        own: Class name of a network given as an object.
+    """
+    pairs = dict(parse_edit(edit) for edit in edits)
+    name = pairs.pop("recipe", None)
+    rest = [edit for edit in edits if not edit.startswith("recipe=")]
+    data = read(source, options, screen, parts="fit", edits=pairs, recipe=recipe)
+    for note in data.notes:
+        screen.say(note)
+    for broken in data.quarantined:
+        screen.warn(f"set aside: {broken.path}: {broken.reason}")
+    if recipe is not None:
+        chosen, why = recipe, "recipe given"
+    elif name is not None:
+        chosen, why = build(name, shape_of(data)), f"recipe {name}, as asked"
+    else:
+        chosen, why = choose(_known(shape_of(data)))
+    if own is not None:
+        chosen = chosen.replace(model={"name": "given", "network": own}, norm_bias_rate=1.0)
+    screen.say(why)
+    return Look(data, chosen.edit(rest), why, tuple(pairs))
+
+
+def read(
+    source: Any,
+    options: Options,
+    screen: Screen,
+    *,
+    parts: Literal["fit", "test", "all"],
+    edits: dict[str, str] | None = None,
+    recipe: Recipe | None = None,
+    like: dict[str, Any] | None = None,
+) -> Data:
+    """Open a source; the fields of the recipe that decide how it is read are taken from the edits or the recipe."""
+    asked = {name: None if recipe is None else getattr(recipe, name) for name in ("seed", "valid_fraction", "image_size")}
+    asked |= {name: parse_value(text) for name, text in (edits or {}).items() if name in asked}
+    seed = asked["seed"] if isinstance(asked["seed"], int) else 0
+    if is_dataset(source):
+        return wrap(source, seed=seed, valid_fraction=asked["valid_fraction"])
+    data = open_data(
+        source,
+        target=options.target,
+        parts=parts,
+        like=like,
+        seed=seed,
+        valid_fraction=asked["valid_fraction"],
+        image_size=asked["image_size"],
+        max_broken=options.max_broken,
+        cache=options.cache,
+        progress=screen.reading,
+    )
+    screen.done()
+    return data
+
+
+def _known(shape: Shape) -> Shape:
+    """Data that is neither images nor a table gets the table's recipe, to be used with one's own network."""
+    return shape if shape.kind in ("images", "table") else Shape("table", shape.input_shape, shape.classes, shape.count)

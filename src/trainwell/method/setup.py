@@ -1,0 +1,198 @@
+"""A recipe bound to data: the network, the feeds, the losses, the optimizer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainwell.augmentations import augmentations
+from trainwell.averages import averages
+from trainwell.clippings import clippings
+from trainwell.data.augment import Augmenter
+from trainwell.data.batches import ArraySource, DatasetSource, Feed, Source
+from trainwell.data.dataset import Data
+from trainwell.errors import BadValue
+from trainwell.losses import losses
+from trainwell.measurements import measurements
+from trainwell.models import build, prepare
+from trainwell.optimizers import optimizers, parameter_groups
+from trainwell.penalties import penalties
+from trainwell.preprocessing import Fitted, fit_target, preprocessing
+from trainwell.recipe import Recipe
+from trainwell.recipes import Shape
+from trainwell.schedules import multipliers
+from trainwell.training.loop import Plan, scored_steps
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+_PREPARING_SAMPLES = 2000  # a data-dependent initialiser sees so many
+
+
+def shape_of(data: Data) -> Shape:
+    """What a recipe needs to know of the data."""
+    return Shape(data.kind, input_shape(data), data.classes, len(data.splits["train"]))
+
+
+def input_shape(data: Data) -> tuple[int, ...]:
+    """Shape of a sample as the network sees it: (C, H, W) for images."""
+    shape = tuple(data.x.shape[1:]) if hasattr(data.x, "shape") else tuple(torch.as_tensor(data.x[0][0]).shape)
+    return (shape[2], shape[0], shape[1]) if data.kind == "images" else shape
+
+
+@dataclass
+class Setup:
+    """All that training and the checks act on.
+
+    Args:
+        data: The data.
+        recipe: The recipe.
+        device: Where to train.
+        model: The network, initialised, on the CPU until an engine places it.
+        fitted: Preprocessing, fitted on the training split.
+        target: Standardisation of regression targets; None in classification.
+        feeds: One feed a split; only that of `train` augments.
+        loss: What is minimised.
+        plain_loss: The same without smoothing: what is reported.
+    """
+
+    data: Data
+    recipe: Recipe
+    device: torch.device
+    model: nn.Module
+    fitted: Fitted
+    target: Fitted | None
+    feeds: dict[str, Feed]
+    loss: Loss
+    plain_loss: Loss
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes; None in regression."""
+        return len(self.data.classes) or None
+
+    @property
+    def monitor(self) -> str:
+        """The metric by which the best weights are chosen."""
+        if self.recipe.monitor != "auto":
+            return self.recipe.monitor
+        return "valid_accuracy" if self.num_classes else "valid_r2"
+
+    @property
+    def rate(self) -> float:
+        """Peak learning rate."""
+        return float(self.recipe.optimizer.args["lr"])
+
+    def optimizer(self, model: nn.Module, lr: float) -> Optimizer:
+        """The recipe's optimizer over a model, at another rate if need be."""
+        groups = parameter_groups(model, norm_bias_rate=self.recipe.norm_bias_rate)
+        part = optimizers.part(self.recipe.optimizer, lr=lr)
+        return optimizers.build(part, groups)
+
+    def plan(self, segments: list[float]) -> Plan:
+        """The plan of the loop over the segments of a run: the first has the schedule, the others hold the last rate.
+
+        Args:
+            segments: Epochs at the end of each segment, rising.
+        """
+        recipe, stream = self.recipe, self.feeds["train"].stream
+        ends = [stream.steps(epochs) for epochs in segments]
+        factors = list(multipliers(recipe.schedule, ends[0], recipe.warmup, start=recipe.start))
+        factors += [factors[-1]] * (ends[-1] - ends[0])
+        constraints = [part for part in recipe.penalties if penalties[part.name].facts.get("constraint")]
+        added = [part for part in recipe.penalties if part not in constraints]
+        return Plan(
+            loss=self.loss,
+            plain_loss=self.plain_loss,
+            multipliers=factors,
+            epoch_steps=scored_steps(ends[-1], segments[-1]),
+            clip=None if recipe.clip is None else clippings.bind(recipe.clip),
+            penalties=[penalties.bind(part) for part in added],
+            constraints=[penalties.bind(part) for part in constraints],
+            average=None if recipe.average is None else averages.build(recipe.average),
+            measurements={part.name: measurements.bind(part) for part in recipe.measure},
+            measure_every=recipe.measure_every,
+            monitor=self.monitor,
+            patience=recipe.patience,
+            keep_best=recipe.keep == "best",
+            two_pass=bool(optimizers[recipe.optimizer.name].facts.get("two_pass")),
+            seed=recipe.seed,
+        )
+
+
+def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | None = None) -> Setup:
+    """Bind a recipe to data.
+
+    Args:
+        data: The data.
+        recipe: The recipe.
+        device: Where to train.
+        given: One's own network, used as it is; None builds the recipe's.
+
+    Raises:
+        BadValue: The recipe asks for what this data cannot give.
+    """
+    _refuse_what_cannot_be(data, recipe)
+    fitted = preprocessing.build(recipe.preprocess, data.x, data.splits["train"])
+    target = fit_target(data.y[data.splits["train"]]) if data.task == "regression" else None
+    feeds = make_feeds(data, recipe, device, fitted, target)
+    num_outputs = len(data.classes) or feeds["train"].target.shape[1]
+    if given is None:
+        model = build(recipe.model, input_shape(data), num_outputs, recipe.seed)
+        count = min(_PREPARING_SAMPLES, len(feeds["train"]))
+        prepare(model, next(feeds["train"].passes(count, count))[0].cpu())
+    else:
+        model = given
+    losses_of = [_loss(recipe, smooth) for smooth in (True, False)]
+    return Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
+
+
+def make_feeds(data: Data, recipe: Recipe, device: torch.device, fitted: Fitted, target: Fitted | None) -> dict[str, Feed]:
+    """A feed for every split of the data; only that of `train` augments."""
+    images = data.kind == "images"
+    y: Any = data.y
+    if target is not None:
+        values = np.asarray(data.y, dtype=np.float32)
+        y = target.apply(torch.from_numpy(values.reshape(len(values), -1).copy()))
+    source: Source = ArraySource(data.x) if isinstance(data.x, np.ndarray | Tensor) else DatasetSource(data.x)
+    size = tuple(data.x.shape[1:3]) if images else None
+    return {
+        name: Feed(
+            source,
+            y,
+            rows,
+            images=images,
+            prepare=fitted,
+            num_classes=len(data.classes) or None,
+            device=device,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            augmenter=Augmenter(recipe.augment, size) if recipe.augment and name == "train" else None,  # type: ignore[arg-type]
+        )
+        for name, rows in data.splits.items()
+    }
+
+
+def _loss(recipe: Recipe, smooth: bool) -> Loss:
+    args = {name: value for name, value in recipe.loss.args.items() if smooth or name != "smoothing"}
+    return losses.bind({"name": recipe.loss.name, **args})
+
+
+def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
+    """What two fields, or a field and the data, rule out by fact; what is merely unwise is not judged here."""
+    task = losses[recipe.loss.name].facts.get("task")
+    if task is not None and task != data.task:
+        raise BadValue(f"loss={recipe.loss.name} is for {task}, and this data is {data.task}. Choose another loss.")
+    images = data.kind == "images"
+    for name, plain, what in (("views", "one", "views"), ("layout", "auto", "memory layouts"), ("image_size", None, "sizes")):
+        if not images and getattr(recipe, name) != plain:
+            raise BadValue(f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. Leave it out.")
+    if "valid" not in data.splits and recipe.patience is not None:
+        raise BadValue(f"patience={recipe.patience} needs a validation split, and this data has none. Leave it out.")
+    score = "accuracy" if data.task == "classification" else "r2"
+    if recipe.monitor not in ("auto", "valid_loss", f"valid_{score}"):
+        raise BadValue(f"monitor={recipe.monitor} does not exist for {data.task}. Expected auto, valid_loss or valid_{score}.")
+    if data.task == "regression" and any(augmentations[p.name].facts.get("needs_classes") for p in recipe.augment):
+        raise BadValue("This augmentation needs classes, and this data has values to predict. Leave it out.")

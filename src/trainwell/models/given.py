@@ -1,0 +1,26 @@
+"""A network that was given as an object, not by name."""
+
+from torch import nn
+
+from trainwell.errors import BadValue
+from trainwell.models import models
+
+
+@models.add("given")
+def given(input_shape: tuple[int, ...], num_outputs: int, *, network: str) -> nn.Module:  # noqa: ARG001
+    """One's own network, handed over in Python: a recipe can name it, and cannot build it.
+
+    Args:
+        input_shape: Shape of a sample.
+        num_outputs: Number of outputs.
+        network: Name of its class, for the record.
+
+    Raises:
+        BadValue: Always: the object has to be given again.
+
+    Reference:
+        None: it is the user's.
+    """
+    raise BadValue(
+        f"The network {network} was given as an object and cannot be built from its name. Give it again: tw.fit(..., model=...)."
+    )

@@ -1,0 +1,79 @@
+"""Optimizers: from gradients to steps.
+
+A member takes parameter groups and gives a torch optimizer; one that needs two passes does them in `step(closure)`::
+
+    (groups: Groups, *, lr: float, ...) -> torch.optim.Optimizer
+
+A group is a dict with `params`, and may carry its own `weight_decay` and a `rate_scale`: what the learning rate is
+multiplied by for this group, 1 if absent. Whoever changes the rate later has to multiply by it too. Plain tensors
+instead of groups are one group.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from trainwell.errors import BadValue
+from trainwell.family import Family
+from trainwell.parameters import is_norm, learnt
+
+optimizers = Family("optimizers", __name__, "optimizer")
+
+Groups = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+_FUSED = {"cpu", "cuda"}  # devices on which torch has its fused step, 2-3 times faster than the plain one
+
+
+def parameter_groups(
+    model: nn.Module, *, weight_decay_on: Literal["weights", "all"] = "weights", norm_bias_rate: float = 1.0
+) -> list[dict[str, Any]]:
+    """The learnt parameters of a model, grouped by how they are to be stepped.
+
+    Args:
+        model: Read.
+        weight_decay_on: `weights` keeps decay off biases and norms (all parameters of one dimension, and those of norm
+            modules); `all` decays everything.
+        norm_bias_rate: Factor on the learning rate of the shifts of norms.
+
+    Returns:
+        One to three groups, none empty: weights; biases and norms, with a `weight_decay` of 0; and, where their rate
+        differs, the shifts of norms with a `rate_scale`.
+
+    Raises:
+        BadValue: Nothing in the model is learnt.
+    """
+    weights: dict[str, Any] = {"params": []}
+    rest: dict[str, Any] = {"params": []}
+    shifts: dict[str, Any] = {"params": [], "rate_scale": norm_bias_rate}
+    for module, name, parameter in learnt(model):
+        if norm_bias_rate != 1.0 and is_norm(module) and name == "bias":
+            shifts["params"].append(parameter)
+        elif parameter.ndim < 2 or is_norm(module):
+            rest["params"].append(parameter)
+        else:
+            weights["params"].append(parameter)
+    if weight_decay_on == "weights":
+        rest["weight_decay"] = shifts["weight_decay"] = 0.0
+    groups = [group for group in (weights, rest, shifts) if group["params"]]
+    if not groups:
+        raise BadValue("The model has no parameter that is learnt: all are frozen, or there are none.")
+    return groups
+
+
+def with_rates(groups: Groups, lr: float) -> list[dict[str, Any]]:
+    """The groups as dicts, each with the `lr` that its `rate_scale` gives; what came is not changed."""
+    listed: list[Any] = list(groups)
+    if not listed:
+        raise BadValue("There are no parameters to optimize.")
+    if isinstance(listed[0], Tensor):
+        listed = [{"params": listed}]
+    filled = [group | {"params": list(group["params"])} for group in listed]
+    return [group | {"lr": lr * group.get("rate_scale", 1.0)} for group in filled]
+
+
+def fused(groups: Sequence[dict[str, Any]]) -> bool | None:
+    """True where torch's fused step can take the parameters; None leaves the choice to torch."""
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    able = all(p.is_floating_point() and p.device.type in _FUSED and not p.is_sparse for p in parameters)
+    return True if able else None

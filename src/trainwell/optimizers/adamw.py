@@ -1,0 +1,42 @@
+"""AdamW: Adam with weight decay beside the gradient, not in it."""
+
+import torch
+
+from trainwell.optimizers import Groups, fused, optimizers, with_rates
+
+
+@optimizers.add(
+    "adamw",
+    paper="https://arxiv.org/abs/1711.05101",
+    tune={"lr": (1e-4, 1e-2, "log"), "weight_decay": (1e-3, 0.3, "log")},
+    limits={"lr": "(0, inf)", "beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "weight_decay": "[0, inf)"},
+)
+def adamw(
+    groups: Groups,
+    *,
+    lr: float = 1e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+) -> torch.optim.Optimizer:
+    """x <- (1 - lr weight_decay) x, then Adam's step: decay that is not divided by the size of the gradients.
+
+    Args:
+        groups: Parameter groups.
+        lr: Learning rate.
+        beta1: Memory of the mean of the gradient.
+        beta2: Memory of its square.
+        eps: Floor under the root, in units of the gradient.
+        weight_decay: Share of x, times lr, that a step takes away.
+
+    Returns:
+        torch's AdamW, fused where it can be.
+
+    Reference:
+        Loshchilov, Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+    """
+    filled = with_rates(groups, lr)
+    return torch.optim.AdamW(
+        filled, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay, fused=fused(filled)
+    )

@@ -1,0 +1,265 @@
+"""A recipe: all of a training run as plain, frozen data.
+
+JSON both ways, edited by `key=value`, refused at construction when a name or a value is wrong. Only what a field says by
+itself is checked here; what two fields say together is judged by the rules in `diagnoses`.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trainwell.augmentations import augmentations
+from trainwell.averages import averages
+from trainwell.clippings import clippings
+from trainwell.errors import BadValue, UnknownName
+from trainwell.family import Family, Part, check_value
+from trainwell.losses import losses
+from trainwell.measurements import measurements
+from trainwell.models import models
+from trainwell.optimizers import optimizers
+from trainwell.penalties import penalties
+from trainwell.preprocessing import preprocessing
+from trainwell.schedules import schedules
+
+FAMILIES: Mapping[str, Family] = {
+    "model": models,
+    "loss": losses,
+    "optimizer": optimizers,
+    "schedule": schedules,
+    "preprocess": preprocessing,
+    "augment": augmentations,
+    "penalties": penalties,
+    "clip": clippings,
+    "average": averages,
+    "measure": measurements,
+}
+LIMITS = {
+    "warmup": "[0, 1)",
+    "start": "[0, 1]",
+    "epochs": "(0, inf)",
+    "batch_size": "[1, inf)",
+    "norm_bias_rate": "(0, inf)",
+    "patience": "[1, inf)",
+    "measure_every": "[1, inf)",
+    "image_size": "[4, 1024]",
+    "valid_fraction": "(0, 0.9]",
+    "threads": "[1, 1024]",
+    "seed": "[0, 9007199254740991]",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All of a run. Parts may be given by name, as a JSON object with a `name`, or as a `Part`.
+
+    Args:
+        model: Network, or `package.module:factory` for one's own.
+        loss: What is minimised.
+        optimizer: How a gradient becomes a step; its `lr` is the peak rate.
+        schedule: Multiplier of the rate after the warm-up.
+        warmup: Share of the steps over which the rate rises linearly.
+        start: Multiplier of the rate at the first step of the warm-up.
+        epochs: Passes over the training split; a fraction is possible.
+        batch_size: Samples a step; never more than the training split has.
+        preprocess: Fitted on the training split, saved with the model.
+        augment: What is done to each training image, in this order.
+        penalties: Added to the loss, or constraints after the step.
+        clip: Bound on the gradient.
+        average: Average of the weights, which is what is evaluated and kept.
+        norm_bias_rate: Multiplier of the rate for the biases of norm layers.
+        patience: Epochs without improvement of the monitored metric after which training stops; None trains to the end.
+        monitor: Metric by which the best weights are chosen; auto is accuracy or R2 where there is a validation split.
+        keep: Give back the best weights by `monitor`, or the last.
+        measure: What is measured in training, every `measure_every` steps.
+        measure_every: Steps between two measurements.
+        image_size: Side in pixels to which images are brought; None decides from the files.
+        valid_fraction: Share of the rows set aside for validation where the data has no such part; None decides by size.
+        views: Predictions at test time are averaged over these views of an image.
+        precision: Number format of the forward and backward pass; auto takes the fastest that keeps the numbers.
+        layout: Memory layout of images; auto as above.
+        compile: Whether to compile the network; auto as above.
+        threads: Threads of the CPU; None takes what this process may use. It is part of the recipe since it decides the
+            last bits of the result.
+        seed: Seed of every random draw.
+
+    Raises:
+        UnknownName: No technique or argument of that name.
+        BadValue: A value of the wrong type or outside its limits.
+    """
+
+    model: Part
+    loss: Part
+    optimizer: Part
+    schedule: Part
+    warmup: float = 0.1
+    start: float = 0.0
+    epochs: float
+    batch_size: int
+    preprocess: Part
+    augment: tuple[Part, ...] = ()
+    penalties: tuple[Part, ...] = ()
+    clip: Part | None = None
+    average: Part | None = None
+    norm_bias_rate: float = 1.0
+    patience: int | None = None
+    monitor: Literal["auto", "valid_accuracy", "valid_r2", "valid_loss"] = "auto"
+    keep: Literal["best", "last"] = "best"
+    measure: tuple[Part, ...] = ()
+    measure_every: int = 20
+    image_size: int | None = None
+    valid_fraction: float | None = None
+    views: Literal["one", "flip", "flip_shift"] = "one"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    layout: Literal["auto", "contiguous", "channels_last"] = "auto"
+    compile: Literal["auto", "yes", "no"] = "auto"
+    threads: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            family = FAMILIES.get(name)
+            if family is None:
+                checked = check_value(name, value, kind, LIMITS.get(name))
+            elif typing.get_origin(kind) is tuple:
+                if isinstance(value, str | Part | Mapping):
+                    value = (value,)
+                checked = tuple(family.resolve(item) for item in value)
+            elif value is None and type(None) in typing.get_args(kind):
+                checked = None
+            else:
+                checked = family.resolve(value)
+            object.__setattr__(self, name, checked)
+
+    def json(self) -> dict[str, Any]:
+        """The recipe as plain data; `Recipe.from_json` reads it back to an equal one."""
+        return {name: _json(getattr(self, name)) for name in _KINDS}
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> "Recipe":
+        """A recipe from plain data; unknown and missing fields are refused by name."""
+        for name in content:
+            if name not in _KINDS:
+                raise UnknownName("field of a recipe", name, _KINDS)
+        missing = [f.name for f in dataclasses.fields(Recipe) if f.default is dataclasses.MISSING and f.name not in content]
+        if missing:
+            raise BadValue(f"The recipe lacks {', '.join(missing)}.")
+        return Recipe(**content)
+
+    def edit(self, edits: Iterable[str]) -> "Recipe":
+        """The recipe with `key=value` edits: `optimizer=adamw`, `optimizer.lr=3e-4`, `augment=flip,crop`, `clip=none`.
+
+        A technique that is named anew starts from its own defaults; the order of the edits does not matter for that.
+
+        Raises:
+            UnknownName: No such field, technique or argument.
+            BadValue: No `=`, or a value that is not possible.
+        """
+        pairs = [parse_edit(edit) for edit in edits]
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise BadValue(f"{key} is given {keys.count(key)} times; once is enough.")
+        content = self.json()
+        for key, text in sorted(pairs, key=lambda pair: pair[0].count(".")):
+            _set(content, key.split("."), text)
+        return Recipe(**content)
+
+    def replace(self, **fields: Any) -> "Recipe":
+        """The recipe with some fields set anew."""
+        return dataclasses.replace(self, **fields)
+
+    def difference(self, other: "Recipe") -> list[str]:
+        """Fields in which `other` differs, as `field: this -> that`."""
+        mine, theirs = self.json(), other.json()
+        return [f"{name}: {_text(mine[name])} -> {_text(theirs[name])}" for name in _KINDS if mine[name] != theirs[name]]
+
+
+_KINDS: dict[str, Any] = typing.get_type_hints(Recipe)
+
+
+def parse_edit(edit: str) -> tuple[str, str]:
+    """Key and value text of a `key=value` edit."""
+    key, equals, text = edit.partition("=")
+    if not equals or not key:
+        raise BadValue(f"{edit!r} is no edit of the recipe: expected key=value, for example optimizer.lr=3e-4.")
+    return key.strip(), text.strip()
+
+
+def parse_value(text: str) -> Any:
+    """Plain value from text: none, true, false, a number, a list in brackets, or the text itself."""
+    lowered = text.lower()
+    if lowered in ("none", "null"):
+        return None
+    if lowered in ("true", "false"):
+        return lowered == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _set(content: dict[str, Any], path: list[str], text: str) -> None:
+    field = path[0]
+    if field not in _KINDS:
+        raise UnknownName("field of a recipe", field, _KINDS)
+    family, several = FAMILIES.get(field), typing.get_origin(_KINDS[field]) is tuple
+    if len(path) == 1:
+        if several:
+            names = [] if text.lower() in ("none", "") else [name.strip() for name in text.split(",")]
+            content[field] = [{"name": name} for name in names]
+        elif family is not None:
+            content[field] = None if text.lower() in ("none", "null") else {"name": text}
+        else:
+            content[field] = parse_value(text)
+        return
+    if family is None:
+        raise BadValue(f"{'.'.join(path)}: {field} is a plain value and has no parts. Write {field}=...")
+    inside: Any = content[field]
+    place, rest = field, path[1:]
+    if several:
+        inside = next((part for part in content[field] if part["name"] == rest[0]), None)
+        if inside is None:
+            raise BadValue(f"{'.'.join(path)}: the recipe has no {rest[0]!r} among {field}. Add it: {field}=...,{rest[0]}")
+        place, rest = f"{field}.{rest[0]}", rest[1:]
+    for depth, name in enumerate(rest):
+        if inside is None:
+            raise BadValue(f"{'.'.join(path)}: the recipe has no {place}. Name one first: {place}=...")
+        if depth == len(rest) - 1:
+            _assign(inside, family, name, text)
+            return
+        nested = family[inside["name"]].parts.get(name)
+        if nested is None:
+            raise UnknownName(f"technique inside {place}", name, family[inside["name"]].parts)
+        family, inside, place = nested, inside.get(name), f"{place}.{name}"
+    raise BadValue(f"{'.'.join(path)} names a technique; write what to set in it, for example {'.'.join(path)}.p=0.1")
+
+
+def _assign(inside: dict[str, Any], family: Family, name: str, text: str) -> None:
+    member = family[inside["name"]]
+    if name in member.parts and text.lower() not in ("none", "null"):
+        inside[name] = {"name": text}
+        return
+    parsed = parse_value(text)
+    if name in member.hyper:
+        kind = typing.get_type_hints(member.make.__init__ if isinstance(member.make, type) else member.make).get(name)  # type: ignore[misc]
+        options = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+        if any(typing.get_origin(option) is tuple for option in options) and parsed is not None:
+            parsed = [parse_value(item.strip()) for item in text.split(",") if item.strip()]
+    inside[name] = parsed
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Part):
+        return value.json()
+    return [_json(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value)

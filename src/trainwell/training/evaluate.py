@@ -1,0 +1,95 @@
+"""One pass over a split: the loss and the score, on samples as they are."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.data.batches import Feed
+from trainwell.training.engine import Engine
+
+BATCH = 1000
+
+
+def score(
+    model: nn.Module, feed: Feed, engine: Engine, loss: Callable[[Tensor, Tensor], Tensor], limit: int | None = None
+) -> dict[str, float]:
+    """Mean loss, and accuracy or R2, of the model in evaluation mode; its mode is set back afterwards.
+
+    Args:
+        model: Network on the engine's device.
+        feed: Split to go through.
+        engine: How to compute.
+        loss: Mean loss of a batch.
+        limit: Samples to look at, evenly spaced; None for all.
+
+    Returns:
+        `loss` and `accuracy` in [0, 1] (classification) or `r2` (regression, at most 1).
+    """
+    num_classes = feed.num_classes
+    count = 0
+    sums: list[Tensor] = []
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for x, y in feed.passes(BATCH, limit):
+                output = engine.forward(model, x)
+                count += len(y)
+                sums.append(torch.stack([loss(output, y).double() * len(y), *_parts(output, y, num_classes)]))
+    finally:
+        model.train(training)
+    total = torch.stack(sums).sum(0).tolist()
+    if num_classes is not None:
+        return {"loss": total[0] / count, "accuracy": total[1] / count}
+    residual, squares, mean = total[1], total[2], total[3] / count
+    spread = squares - count * mean**2
+    return {"loss": total[0] / count, "r2": 1 - residual / spread if spread > 0 else 0.0}
+
+
+def _parts(output: Tensor, y: Tensor, num_classes: int | None) -> list[Tensor]:
+    if num_classes is not None:
+        return [(output.argmax(1) == y).sum().double()]
+    y = y.double()
+    output = output.double().view_as(y)
+    return [(output - y).square().sum(), y.square().sum(), y.sum()]
+
+
+def outputs(model: nn.Module, feed: Feed, engine: Engine, views: str = "one") -> tuple[Tensor, Tensor]:
+    """Predictions for a whole split: probabilities (n, C) or values (n,) / (n, K), and the targets, on the CPU.
+
+    Args:
+        model: Network on the engine's device.
+        feed: Split to go through.
+        engine: How to compute.
+        views: `one`; `flip` averages the logits with those of the mirror image; `flip_shift` weighs them half, and the
+            other half is the same for the image moved by one pixel up left and down right.
+
+    Reference:
+        Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, section 3.5 (multi-crop evaluation).
+    """
+    results, targets = [], []
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for x, y in feed.passes(BATCH):
+                output = _viewed(lambda x: engine.forward(model, x), x, views)
+                results.append(output.softmax(1).cpu() if feed.num_classes is not None else output.cpu())
+                targets.append(y.cpu())
+    finally:
+        model.train(training)
+    return torch.cat(results), torch.cat(targets)
+
+
+def _viewed(forward: Callable[[Tensor], Tensor], x: Tensor, views: str) -> Tensor:
+    if views == "one":
+        return forward(x)
+    mirrored = (forward(x) + forward(x.flip(3))) / 2
+    if views == "flip":
+        return mirrored
+    padded = nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
+    height, width = x.shape[2:]
+    moved = [padded[:, :, :height, :width], padded[:, :, 2 : height + 2, 2 : width + 2]]
+    shifted = [forward(view) + forward(view.flip(3)) for view in moved]
+    return (mirrored + (shifted[0] + shifted[1]) / 4) / 2

@@ -1,0 +1,276 @@
+"""The loop, written out: batch, forward, loss, backward, clip, step, average, measure, score, save."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainwell.data.batches import Feed
+from trainwell.draws import StepDraws, key
+from trainwell.dropouts import attach
+from trainwell.errors import Diverged
+from trainwell.measurements import Step
+from trainwell.training.engine import Engine
+from trainwell.training.evaluate import score
+from trainwell.training.interrupt import Stop
+
+_LATE_BY = 20  # steps by which a NaN may be read late where reading it earlier would wait for the device
+_SCORED_TRAINING_SAMPLES = 1000  # a training score is for the gap: its standard error at 90 % is 1 point
+_MOST_SCORES = 100  # a run is scored at the end of each epoch, but not more often than this
+_SECONDS_BETWEEN_SAVES = 60.0  # when to save does not change a result
+
+
+class Progress(Protocol):
+    """Who watches: a bar on a terminal, plain lines in a log, nobody."""
+
+    def step(self, step: int, steps: int, samples: int, loss: Callable[[], float]) -> None:
+        """A step is done; `loss` reads the running mean and may wait for the device."""
+
+    def scored(self, line: dict[str, Any]) -> None:
+        """An epoch line was written."""
+
+
+class Keeper(Protocol):
+    """Where the state goes: a run folder, or nowhere."""
+
+    def line(self, kind: str, values: dict[str, Any]) -> None:
+        """Write a line of the record."""
+
+    def save(self, trainer: "Trainer") -> None:
+        """Replace the checkpoint."""
+
+    def best(self, trainer: "Trainer") -> None:
+        """Replace the best weights by the averaged or present ones."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recipe asks of the loop, bound to a model and counted in steps.
+
+    Args:
+        loss: Output, target -> scalar: what is minimised.
+        plain_loss: The same without smoothing and weights: what is reported.
+        multipliers: Factor of the rate for every step of the run.
+        epoch_steps: The steps after which the model is scored and, where it is better, kept.
+        clip: Gradients in place -> norm; None for no bound.
+        penalties: model -> scalar, added to the loss.
+        constraints: model -> None, applied after the step.
+        average: Average of the weights, or None.
+        measurements: Step -> numbers, by name.
+        measure_every: Steps between two measurements.
+        monitor: Name of the score by which the best weights are chosen.
+        patience: Epochs without improvement after which training stops; None for never.
+        keep_best: Give back the best weights rather than the last.
+        two_pass: Whether the optimizer calls for the gradient itself.
+        seed: Seed of the run.
+    """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    plain_loss: Callable[[Tensor, Tensor], Tensor]
+    multipliers: Sequence[float]
+    epoch_steps: Sequence[int]
+    clip: Callable[[list[Tensor]], Tensor] | None = None
+    penalties: Sequence[Callable[[nn.Module], Tensor]] = ()
+    constraints: Sequence[Callable[[nn.Module], None]] = ()
+    average: Any = None
+    measurements: dict[str, Callable[[Step], dict[str, Tensor]]] = field(default_factory=dict)
+    measure_every: int = 20
+    monitor: str = "valid_accuracy"
+    patience: float | None = None
+    keep_best: bool = True
+    two_pass: bool = False
+    seed: int = 0
+
+
+def scored_steps(steps: int, epochs: float) -> list[int]:
+    """The steps at which a run of so many steps is scored: epoch ends, at most a hundred, and the last."""
+    every = max(1, math.ceil(epochs / _MOST_SCORES))
+    ends = {min(steps, round(steps * epoch / epochs)) for epoch in range(every, math.floor(epochs) + 1, every)}
+    return sorted((ends | {steps}) - {0})
+
+
+class Trainer:
+    """A model in training: all that changes from step to step.
+
+    Args:
+        model: Network on the engine's device.
+        optimizer: Over the model's parameters; a group's `rate_scale` multiplies its rate.
+        rate: Peak learning rate.
+        feed: Training split.
+        valid: Validation split, or None.
+        engine: How to compute.
+        plan: What to do.
+    """
+
+    def __init__(
+        self, model: nn.Module, optimizer: Optimizer, rate: float, feed: Feed, valid: Feed | None, engine: Engine, plan: Plan
+    ) -> None:
+        self.model, self.optimizer, self.rate = model, optimizer, rate
+        self.feed, self.valid, self.engine, self.plan = feed, valid, engine, plan
+        self.step = 0
+        self.best_score: float | None = None
+        self.best_epoch: float | None = None
+        self.stopped_early = False
+        self.seconds = 0.0
+        self.running_loss = torch.zeros((), device=engine.device)
+        self.running_steps = 0
+        self.draws = StepDraws(key(plan.seed, "layers"))
+        attach(model, self.draws)
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._scales = [(group, float(group.get("rate_scale", 1.0))) for group in optimizer.param_groups]
+        self._network = engine.network(model)
+        self._waits = engine.device.type != "cpu"
+        self._bad = torch.zeros((), dtype=torch.bool, device=engine.device)
+        self._random = key(plan.seed, "steps")
+        self._last_finite: float | None = None
+        self._gradient_norm: Tensor | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return len(self.plan.multipliers)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training split so far."""
+        return self.step * self.feed.batch_size / len(self.feed)
+
+    def run(self, keeper: Keeper, progress: Progress, stop: Stop | None = None) -> None:
+        """Train to the end of the plan, or until `stop` is signalled or patience ends.
+
+        Raises:
+            Diverged: The loss is NaN or infinite.
+        """
+        self.model.train()
+        ends = set(self.plan.epoch_steps)
+        began, saved = time.perf_counter() - self.seconds, time.perf_counter()
+        while self.step < self.steps and not self.stopped_early:
+            measured = self.advance()
+            self.seconds = time.perf_counter() - began
+            progress.step(self.step, self.steps, self.step * self.feed.batch_size, self._mean_loss)
+            if measured is not None:
+                keeper.line("measure", {"step": self.step} | {name: float(value) for name, value in measured.items()})
+            if self.step in ends:
+                self._score(keeper, progress, lambda: time.perf_counter() - began)
+            leaving = stop is not None and stop.signal_name is not None
+            if leaving or self.step in ends or time.perf_counter() - saved > _SECONDS_BETWEEN_SAVES:
+                self._check_finite()
+                keeper.save(self)
+                saved = time.perf_counter()
+            if leaving:
+                return
+        if not self.plan.keep_best or self.best_score is None:
+            self._keep(keeper)
+
+    def advance(self) -> dict[str, Tensor] | None:
+        """One step of training; returns what was measured, where this step is one to measure."""
+        plan, step = self.plan, self.step
+        rate = self.rate * plan.multipliers[step]
+        for group, scale in self._scales:
+            group["lr"] = rate * scale
+        self.draws.step = step
+        torch.default_generator.manual_seed(self._random + step)  # for random layers that are not ours
+        if self._waits:
+            torch.cuda.manual_seed(self._random + step)
+        x, y = self.feed.batch(step)
+        if plan.two_pass:
+            loss = self.optimizer.step(lambda: self._gradient(x, y))  # type: ignore[arg-type, return-value]
+            assert loss is not None, "a two-pass optimizer returns the loss of its first pass"
+            self._watch(loss)
+        else:
+            loss = self._gradient(x, y)
+            self._watch(loss)
+            self.optimizer.step()
+        for constrain in plan.constraints:
+            constrain(self.model)
+        if plan.average is not None:
+            plan.average.update(self.model, step, self.steps)
+        self.step += 1
+        if not plan.measurements or self.step % plan.measure_every:
+            return None
+        seen = Step(step=step, loss=loss, model=self.model, optimizer=self.optimizer, lr=rate)
+        found = {name: value for measure in plan.measurements.values() for name, value in measure(seen).items()}
+        return {"lr": torch.tensor(rate), "loss": loss} | found
+
+    def _gradient(self, x: Tensor, y: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.plan.loss(self.engine.forward(self._network, x), y)
+        objective = loss
+        for penalty in self.plan.penalties:
+            objective = objective + penalty(self.model)
+        objective.backward()
+        if self.plan.clip is not None:
+            self._gradient_norm = self.plan.clip(self._parameters)
+        return loss.detach()
+
+    def _watch(self, loss: Tensor) -> None:
+        """Add to the running mean and notice a loss that is not finite: at once, or late where at once would wait."""
+        self.running_loss += loss
+        self.running_steps += 1
+        if not self._waits:
+            value = loss.item()
+            if not math.isfinite(value):
+                self._diverged(value)
+            self._last_finite = value
+            return
+        self._bad |= ~torch.isfinite(loss)
+        if self.step % _LATE_BY == 0:
+            self._check_finite()
+
+    def _check_finite(self) -> None:
+        if self._waits and bool(self._bad):
+            self._diverged(math.nan)
+
+    def _diverged(self, value: float) -> None:
+        before = "" if self._last_finite is None else f"; the last finite loss was {self._last_finite:.4g}"
+        late = f", or up to {_LATE_BY} steps before" if self._waits else ""
+        raise Diverged(
+            f"The loss became {value} at step {self.step + 1} of {self.steps} (epoch {self.epoch:.2f}{late}), "
+            f"at learning rate {self.rate * self.plan.multipliers[self.step]:.3g}{before}."
+        )
+
+    def _mean_loss(self) -> float:
+        return float(self.running_loss) / max(1, self.running_steps)
+
+    def _score(self, keeper: Keeper, progress: Progress, seconds: Callable[[], float]) -> None:
+        """Score the averaged or present weights, write the epoch line, and keep them where they are the best so far."""
+        plan = self.plan
+        self._check_finite()
+        line: dict[str, Any] = {"epoch": round(self.epoch, 4), "step": self.step, "seconds": 0.0}
+        line |= {"lr": self.rate * plan.multipliers[self.step - 1], "objective": self._mean_loss()}
+        with self.averaged():
+            parts = [("train", self.feed, _SCORED_TRAINING_SAMPLES)]
+            parts += [("valid", self.valid, None)] if self.valid is not None else []  # type: ignore[list-item]
+            for name, feed, limit in parts:
+                scores = score(self.model, feed, self.engine, plan.plain_loss, limit)
+                line |= {f"{name}_{what}": value for what, value in scores.items()}
+        self.running_loss.zero_()
+        self.running_steps = 0
+        self.seconds = seconds()
+        line["seconds"] = round(self.seconds, 3)
+        value = line.get(plan.monitor)
+        if value is not None and math.isfinite(value):
+            sign = -1 if plan.monitor.endswith("loss") else 1
+            better = self.best_score is None or sign * value > sign * self.best_score
+            if better:
+                self.best_score, self.best_epoch = value, self.epoch
+                if plan.keep_best:
+                    self._keep(keeper)
+            elif plan.patience is not None and self.best_epoch is not None:
+                self.stopped_early = self.epoch - self.best_epoch >= plan.patience
+        keeper.line("epoch", line)
+        progress.scored(line)
+
+    def averaged(self) -> Any:
+        """Context in which the model holds the averaged weights, where there is an average."""
+        return contextlib.nullcontext() if self.plan.average is None else self.plan.average.applied(self.model)
+
+    def _keep(self, keeper: Keeper) -> None:
+        with self.averaged():
+            keeper.best(self)

@@ -1,0 +1,16 @@
+"""The public names, and what importing the package costs."""
+
+import subprocess
+import sys
+
+import trainwell
+
+
+def test_names_are_pinned() -> None:
+    assert trainwell.__all__ == ["Options", "Part", "Recipe", "Run", "TrainwellError", "check", "evaluate", "fit"]
+    assert all(getattr(trainwell, name) is not None for name in trainwell.__all__)
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys; from trainwell.cli.main import run; run(['--help']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
