@@ -20,10 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from images import crops, normalise, pad, read_folder, take
-from machine import keep_memory
 from torch import nn
 from torch.nn import functional
+
+from images import crops, normalise, pad, read_folder, take
+from machine import keep_memory
 
 EPOCHS = 9.9
 BATCH = 1024

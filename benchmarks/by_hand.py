@@ -5,11 +5,12 @@ import time
 from itertools import count
 
 import torch
+from torch import nn
+from torch.nn import functional
+
 from machine import keep_memory
 from networks import NETWORKS
 from task import ADAMW_DECAY, ADAMW_LR, MOMENTUM, SGD_DECAY, SGD_LR, Task, Turn, digits, image_stream
-from torch import nn
-from torch.nn import functional
 
 AVERAGE = 0.999
 MAX_NORM = 1.0

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import torch
+
 from task import Task
 
 

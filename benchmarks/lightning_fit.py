@@ -7,6 +7,10 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
 from images import CIFAR_MEAN, CIFAR_STD, list_images, read_image
 from machine import keep_memory
 from networks import NETWORKS
@@ -23,9 +27,6 @@ from task import (
     digits,
     image_stream,
 )
-from torch import nn
-from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 WORKERS = 2
 

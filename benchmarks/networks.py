@@ -1,8 +1,9 @@
 """The networks of the throughput benchmark in plain PyTorch, for the hand-written loop and Lightning."""
 
 import torch
-from airbench import build_network
 from torch import nn
+
+from airbench import build_network
 
 
 class ResidualBlock(nn.Module):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from images import crops, pad, read_folder, take
 from sklearn.datasets import load_digits
+
+from images import crops, pad, read_folder, take
 
 MARGIN = 2  # pixels a crop moves
 MOMENTUM = 0.9

@@ -1,6 +1,6 @@
 """Speed of a training step: a loop written by hand, Trainwell, Lightning and Keras, by turns in one run.
 
-    python benchmarks/throughput.py DATA [--only NETWORK] [--turns 7] [--steps 12] [--contenders NAME ...]
+    python benchmarks/throughput.py DATA [--only NETWORK] [--turns 7] [--contenders NAME ...]
 
 DATA holds train/, a folder of class folders of 32 x 32 images. Every contender is a process of its own, kept for the
 whole run; they take turns of a few steps, one at a time, so that whatever else the machine does meets all alike. A
@@ -37,8 +37,8 @@ class Plan(NamedTuple):
 
 
 PLANS = {
-    "convnet": Plan(batch=512, warm_up=3, steps=12, unit="images/s"),
-    "resnet18": Plan(batch=128, warm_up=3, steps=12, unit="images/s"),
+    "convnet": Plan(batch=512, warm_up=2, steps=8, unit="images/s"),
+    "resnet18": Plan(batch=128, warm_up=2, steps=6, unit="images/s"),
     "mlp": Plan(batch=32, warm_up=100, steps=1000, unit="us/step"),
 }
 
@@ -100,8 +100,13 @@ class Contender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
 

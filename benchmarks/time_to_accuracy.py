@@ -26,7 +26,7 @@ RESULTS = HERE / "results" / "time_to_accuracy.json"
 
 
 class Finished(NamedTuple):
-    """A process that has run."""
+    """A process that has run; its peak memory is never below that of the process that started it."""
 
     output: str
     seconds: float
@@ -65,7 +65,7 @@ def trainwell_round(data: Path, seed: int, threads: int) -> dict[str, Any]:
         "fit_seconds": fitted.seconds,
         "train_seconds": epochs[-1]["seconds"],
         "evaluate_seconds": tested.seconds,
-        "accuracy": json.loads(tested.output)["accuracy"],
+        "accuracy": json.loads(tested.output)["metrics"]["accuracy"],
         "valid_accuracy": epochs[-1].get("valid_accuracy"),
         "peak_mib": max(fitted.peak_mib, tested.peak_mib),
     }

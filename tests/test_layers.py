@@ -33,7 +33,7 @@ ROWS = [
         "averages",
         "measurements",
     },
-    {"record", "family", "draws"},
+    {"record", "family", "draws", "parameters"},
     {"errors"},
 ]
 ALLOWED_WITHIN_A_ROW = {("initializers", "activations")}

@@ -22,7 +22,9 @@ def key(*words: int | str) -> int:
     """One number in [0, 2^63) from numbers and names; every word changes it."""
     state = 0
     for word in words:
-        number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest()) if isinstance(word, str) else word
+        number = (
+            int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest()) if isinstance(word, str) else word
+        )
         state = _mix_number((state ^ (number & _MASK)) + _GOLDEN & _MASK)
     return state >> 1
 

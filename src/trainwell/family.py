@@ -177,7 +177,9 @@ class Family:
             assert not strange, f"{self.name}/{id} declares a range for {strange}, which it does not take"
             known = self._members.get(id)
             if known is not None and known.make.__module__ != raw.__module__:
-                raise BadValue(f"There are two {self.name} called {id!r}: in {known.make.__module__} and {raw.__module__}.")
+                raise BadValue(
+                    f"There are two {self.name} called {id!r}: in {known.make.__module__} and {raw.__module__}."
+                )
             self._members[id] = member
             return typing.cast(T, shown)
 
@@ -229,7 +231,7 @@ class Family:
                 return member
         return Member(self.name, id, found)
 
-    def part(self, value: "Part | str | Mapping[str, Any]", **args: Any) -> Part:
+    def part(self, value: "Part | str | Mapping[str, Any]", /, **args: Any) -> Part:
         """A checked `Part` from an id, a JSON object with a `name`, or a part; `args` are set on top.
 
         Raises:

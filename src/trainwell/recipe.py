@@ -145,7 +145,9 @@ class Recipe:
         for name in content:
             if name not in _KINDS:
                 raise UnknownName("field of a recipe", name, _KINDS)
-        missing = [f.name for f in dataclasses.fields(Recipe) if f.default is dataclasses.MISSING and f.name not in content]
+        missing = [
+            f.name for f in dataclasses.fields(Recipe) if f.default is dataclasses.MISSING and f.name not in content
+        ]
         if missing:
             raise BadValue(f"The recipe lacks {', '.join(missing)}.")
         return Recipe(**content)
@@ -176,7 +178,9 @@ class Recipe:
     def difference(self, other: "Recipe") -> list[str]:
         """Fields in which `other` differs, as `field: this -> that`."""
         mine, theirs = self.json(), other.json()
-        return [f"{name}: {_text(mine[name])} -> {_text(theirs[name])}" for name in _KINDS if mine[name] != theirs[name]]
+        return [
+            f"{name}: {_text(mine[name])} -> {_text(theirs[name])}" for name in _KINDS if mine[name] != theirs[name]
+        ]
 
 
 _KINDS: dict[str, Any] = typing.get_type_hints(Recipe)
@@ -226,7 +230,9 @@ def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     if several:
         inside = next((part for part in content[field] if part["name"] == rest[0]), None)
         if inside is None:
-            raise BadValue(f"{'.'.join(path)}: the recipe has no {rest[0]!r} among {field}. Add it: {field}=...,{rest[0]}")
+            raise BadValue(
+                f"{'.'.join(path)}: the recipe has no {rest[0]!r} among {field}. Add it: {field}=...,{rest[0]}"
+            )
         place, rest = f"{field}.{rest[0]}", rest[1:]
     for depth, name in enumerate(rest):
         if inside is None:

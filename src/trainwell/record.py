@@ -85,11 +85,15 @@ class RunFolder:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise BadRun(f"{self.path} is not a finished run: it has no {name}. Expected a folder made by 'trainwell fit'.") from error
+            raise BadRun(
+                f"{self.path} is not a finished run: it has no {name}. Expected a folder made by 'trainwell fit'."
+            ) from error
         except (ValueError, NotADirectoryError) as error:
             raise BadRun(f"{path} cannot be read ({error}). Expected the JSON that 'trainwell fit' wrote.") from error
         if content.get("format", 0) > FORMAT:
-            raise BadRun(f"{path} has format {content['format']}; this version reads up to {FORMAT}. Upgrade trainwell.")
+            raise BadRun(
+                f"{path} has format {content['format']}; this version reads up to {FORMAT}. Upgrade trainwell."
+            )
         return content
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:

@@ -55,7 +55,7 @@ def test_a_loss_with_weights_of_its_own_is_copied():
             super().__init__()
             self.scale = nn.Parameter(torch.ones(()))
 
-        def forward(self, output: Tensor, y: Tensor) -> Tensor:
+        def forward(self, output: Tensor, _: Tensor) -> Tensor:
             return self.scale * output.mean()
 
     loss = Scaled()
@@ -89,13 +89,13 @@ def test_the_rate_of_a_group_is_scaled():
 
 
 def test_what_is_no_batch_and_no_scalar_is_refused():
-    with experiment(nn.Linear(1, 1), lambda output, y: output, None, 0) as trial:
+    with experiment(nn.Linear(1, 1), lambda output, _: output, None, 0) as trial:
         with pytest.raises(BadValue, match=r"Expected a batch as a pair \(x, y\), got Tensor"):
             trial.loss(torch.ones(2, 1), 0)  # type: ignore[arg-type]
         with pytest.raises(BadValue, match=r"The loss gave shape \(2, 1\); expected a scalar tensor"):
             trial.loss((torch.ones(2, 1), None), 0)
     with (
-        experiment(nn.Linear(1, 1), lambda output, y: 1.0, None, 0) as trial,  # type: ignore[arg-type, return-value]
+        experiment(nn.Linear(1, 1), lambda *_: 1.0, None, 0) as trial,  # type: ignore[arg-type, return-value]
         pytest.raises(BadValue, match="The loss gave float"),
     ):
         trial.loss((torch.ones(2, 1), None), 0)

@@ -30,18 +30,30 @@ def test_a_healthy_network_learns_twenty_samples(mlp, sample):
     assert result.losses[0] == result.initial
     assert result.losses[-1] == result.loss
     assert result.no_gradient == ()
-    assert "100% right, expected at most 0.023" in result.message
+    assert "100% right, expected at most 0.0227" in result.message
+
+
+def test_a_large_head_does_not_make_the_goal_easier(sample):
+    model = tanh_net()
+    model[-1].weight.data.mul_(20)
+    result = overfit(model, F.cross_entropy, sample)
+    assert result.initial > 4
+    assert result.goal == pytest.approx(0.0230, abs=1e-4)
 
 
 def test_regression_is_measured_against_the_mean_target(sample):
     x = sample[0]
     y = x[:, 20:21] * 100 + 1000
+    model = tanh_net()[:2].append(nn.Linear(32, 1))
     # The initial loss is about a million; the loss of the mean is the variance, some thousands.
-    result = overfit(tanh_net()[:2].append(nn.Linear(32, 1)), F.mse_loss, (x, y), rates=(3.0,), steps=600)
+    result = overfit(model, F.mse_loss, (x, y))
     assert result.goal == pytest.approx(0.01 * y.var(correction=0).item(), rel=1e-4)
     assert result.initial > 1e5
     assert result.accuracy is None
-    assert result.ok, result.message
+    assert not result.ok
+    assert "give the last bias their mean" in result.advice
+    nn.init.constant_(model[-1].bias, 1.0)
+    assert overfit(model, F.mse_loss, (x, y / 100 - 9)).ok
 
 
 def test_the_callers_optimizer_is_used_without_decay(sample):

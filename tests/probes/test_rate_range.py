@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from sklearn.datasets import load_diabetes
 from torch import nn
 from torch.nn import functional as F
 
@@ -25,15 +26,15 @@ class Bowl(nn.Module):
         self.weight = nn.Parameter(torch.ones(5))
         self.curvature = curvature
 
-    def forward(self, x):
+    def forward(self, _):
         return self.curvature / 2 * (self.weight**2).sum()
 
 
-def bottomless(step):
+def bottomless(_):
     return None, None
 
 
-def value(output, y):
+def value(output, _):
     return output
 
 
@@ -77,8 +78,8 @@ def test_the_average_is_corrected_for_its_start():
     model = nn.Linear(1, 1)
     result = rate_range(
         model,
-        lambda o, y: o.sum() * 0 + next(losses),
-        lambda s: (torch.ones(1, 1), None),
+        lambda o, _: o.sum() * 0 + next(losses),
+        lambda _: (torch.ones(1, 1), None),
         sgd,
         low=0.1,
         high=1.0,
@@ -87,6 +88,27 @@ def test_the_average_is_corrected_for_its_start():
     )
     # Weights 1/2, 1/4, ... over their sum: (1 + 2 * 2) / 3, (1 + 2 * 2 + 4 * 4) / 7.
     assert result.smoothed[:3] == pytest.approx((1.0, 5 / 3, 3.0))
+
+
+def test_a_curve_read_by_hand():
+    # 2 for 20 steps, down to 1 within 20, 1 for 10, then 1.6.
+    script = [2.0] * 20 + [2 - 0.05 * i for i in range(20)] + [1.0] * 10 + [1.6] * 30
+    losses = iter(script)
+    result = rate_range(
+        nn.Linear(1, 1),
+        lambda o, _: o.sum() * 0 + next(losses),
+        lambda _: (torch.ones(1, 1), None),
+        sgd,
+        low=1e-5,
+        high=1.0,
+        steps_per_decade=10,
+        smoothing=0.0,
+    )
+    assert result.losses == pytest.approx(script[:51])
+    # Two steps to both sides: at step 20 the slope is half of the steepest.
+    assert result.low == pytest.approx(result.rates[20])
+    assert result.suggestion == pytest.approx(result.rates[40] / 10)
+    assert result.high == result.diverges == pytest.approx(result.rates[49])
 
 
 @pytest.mark.parametrize(("make_optimizer", "good"), [(sgd, 0.3), (adamw, 0.01)])
@@ -116,6 +138,17 @@ def test_repeats_give_medians_and_see_other_batches(mlp, batches):
     ]
     assert result.suggestion == pytest.approx(sorted(one.suggestion for one in single)[1])
     assert result.losses == single[0].losses
+
+
+def test_repeats_draw_other_masks(mlp, batches):
+    seen = []
+
+    def recorded(output, y):
+        seen.append(F.cross_entropy(output, y))
+        return seen[-1]
+
+    rate_range(mlp, recorded, lambda _: batches(0), sgd, low=1e-9, high=1e-8, repeats=2)
+    assert seen[0] != seen[len(seen) // 2]
 
 
 def test_rate_scale_of_a_group_counts():
@@ -162,6 +195,49 @@ def test_noise_is_not_taken_for_a_fall():
         assert "stays at" in result.message
 
 
+def test_a_loss_that_jumps_with_every_step_does_not_fall():
+    class Jumping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+        def forward(self, _):
+            return 1 + torch.sin(1e9 * self.weight.detach()) / 2 + self.weight - self.weight.detach()
+
+    result = rate_range(Jumping(), value, bottomless, sgd)
+    assert torch.tensor(result.losses).std() > 0.2
+    assert not result.ok, result.message
+
+
+def test_a_fall_smaller_than_the_difference_between_batches_is_found():
+    data = load_diabetes()
+    x = torch.tensor((data.data - data.data.mean(0)) / data.data.std(0), dtype=torch.float32)
+    y = torch.tensor((data.target - data.target.mean()) / data.target.std(), dtype=torch.float32)[:, None]
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 1))
+    result = rate_range(model, F.mse_loss, lambda s: (x[s * 8 % 440 :][:8], y[s * 8 % 440 :][:8]), sgd)
+    assert result.ok, result.message
+    assert result.low < 0.03 < result.high
+    # With the same batches and masks the lowest rates change nothing, whatever the batches differ by.
+    assert torch.tensor(result.losses[:15]).std() > 0.2
+    assert torch.tensor(result.smoothed[:15]).std() < 0.001
+
+
+def test_a_loss_that_overflows_ends_the_test(mlp, batches):
+    def until(step):
+        x, y = batches(step)
+        return (x if step < 40 else x * math.nan), y
+
+    result = rate_range(mlp, F.cross_entropy, until, adamw, low=1e-4)
+    assert result.ok
+    assert len(result.losses) == 41
+    assert result.rates[37] <= result.diverges <= result.rates[40]
+    assert result.json()["losses"][-1] is None
+    early = rate_range(mlp, F.cross_entropy, lambda s: until(s + 38), adamw)
+    assert not early.ok
+    assert len(early.losses) == 3
+
+
 def test_diverges_at_once():
     result = rate_range(Bowl(1000.0), value, bottomless, sgd, low=0.1, high=10.0)
     assert not result.ok
@@ -185,7 +261,7 @@ def test_uphill(mlp, batches):
 
 
 def test_nan_from_the_start_and_frozen(mlp, batches):
-    result = rate_range(mlp, lambda o, y: o.sum() * math.nan, batches, sgd)
+    result = rate_range(mlp, lambda o, _: o.sum() * math.nan, batches, sgd)
     assert not result.ok
     assert "the loss is nan before the first step" in result.message
     assert result.json()["losses"] == [None]

@@ -58,5 +58,5 @@ def test_gradients_of_the_original_are_put_aside_and_back():
 def test_a_model_that_cannot_be_copied_is_refused():
     model = nn.Linear(2, 2)
     model.last_output = model(torch.ones(1, 2))
-    with pytest.raises(BadValue, match="cannot be copied.*Keep no results of a forward pass"), untouched(model):
+    with pytest.raises(BadValue, match=r"cannot be copied.*Keep no results of a forward pass"), untouched(model):
         pass

@@ -6,7 +6,9 @@ from trainwell.augmentations import Geometry, augmentations
 from trainwell.draws import Draws
 
 
-@augmentations.add("crop", paper="https://arxiv.org/abs/1409.5185", limits={"padding": "(0, 0.5]"}, tune={"padding": (0.03, 0.15)})
+@augmentations.add(
+    "crop", paper="https://arxiv.org/abs/1409.5185", limits={"padding": "(0, 0.5]"}, tune={"padding": (0.03, 0.15)}
+)
 def crop(draws: Draws, size: tuple[int, int], *, padding: float = 0.0625) -> Geometry:
     """Pad the image by reflection and cut a window of the old size out of it at random.
 

@@ -6,7 +6,9 @@ from trainwell.augmentations import Mask, augmentations
 from trainwell.draws import Draws
 
 
-@augmentations.add("cutout", paper="https://arxiv.org/abs/1708.04552", limits={"length": "(0, 1]"}, tune={"length": (0.2, 0.6)})
+@augmentations.add(
+    "cutout", paper="https://arxiv.org/abs/1708.04552", limits={"length": "(0, 1]"}, tune={"length": (0.2, 0.6)}
+)
 def cutout(draws: Draws, size: tuple[int, int], *, length: float = 0.375) -> Mask:
     """Blank a square around a random pixel; near the edge a part of the square falls outside.
 

@@ -7,7 +7,11 @@ from trainwell.draws import Draws
 
 
 @augmentations.add(
-    "mixup", paper="https://arxiv.org/abs/1710.09412", limits={"alpha": "[0, inf)"}, tune={"alpha": (0.1, 1.0, "log")}, mixes_labels=True
+    "mixup",
+    paper="https://arxiv.org/abs/1710.09412",
+    limits={"alpha": "[0, inf)"},
+    tune={"alpha": (0.1, 1.0, "log")},
+    mixes_labels=True,
 )
 def mixup(draws: Draws, size: tuple[int, int], *, alpha: float = 0.2) -> Mix:  # noqa: ARG001
     """Blend each sample and its target with those of another sample of the batch.

@@ -13,14 +13,30 @@ DATA_HELP = (
 Source = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
 Edits = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe: optimizer.lr=3e-4 model=resnet18 augment=flip,crop", show_default=False),
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Changes to the recipe: optimizer.lr=3e-4 model=resnet18 augment=flip,crop",
+        show_default=False,
+    ),
 ]
 Target = Annotated[str | None, typer.Option(help="Column of the table to predict.", show_default=False)]
-Cache = Annotated[Path | None, typer.Option(help="Folder for decoded data; else TRAINWELL_CACHE, else the user's cache folder.", show_default=False)]
-MaxBroken = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of broken files above which the data is refused.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for decoded data; else TRAINWELL_CACHE, else the user's cache folder.", show_default=False
+    ),
+]
+MaxBroken = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of broken files above which the data is refused.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the CPU; all that this process may use where not given.", show_default=False)]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of every random draw; 0 where not given.", show_default=False)]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="Threads of the CPU; all that this process may use where not given.", show_default=False),
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Seed of every random draw; 0 where not given.", show_default=False)
+]
 KeepMemory = Annotated[bool, typer.Option(help="Let the allocator keep memory between steps (Linux with glibc).")]
 
 

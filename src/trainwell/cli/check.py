@@ -12,7 +12,10 @@ from trainwell.cli.screen import Terminal
 def command(
     source: Source,
     edits: Edits = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the findings and inputs.png; checks/NAME where not given.", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the findings and inputs.png; checks/NAME where not given.", show_default=False),
+    ] = None,
     target: Target = None,
     cache: Cache = None,
     max_broken: MaxBroken = 0.10,
@@ -27,7 +30,11 @@ def command(
     options = Options(target=target, max_broken=max_broken, cache=cache, device=device)
     screen = Terminal()
     findings = check(
-        source, edits_with(edits, seed=seed, threads=threads), out=out or Path("checks") / Path(source).stem, options=options, screen=screen
+        source,
+        edits_with(edits, seed=seed, threads=threads),
+        out=out or Path("checks") / Path(source).stem,
+        options=options,
+        screen=screen,
     )
     healthy = not any(finding.severity == "error" for finding in findings)
     failed = "; failed: " + ", ".join(finding.problem for finding in findings) if findings else ""

@@ -42,9 +42,14 @@ def _table(found: "Evaluation") -> str:
     width = max(len(name) for name in (*found.classes, "class"))
     lines += ["", f"{'class':<{width}}  precision  recall      f1  support"]
     for name, row in found.per_class.items():
-        lines.append(f"{name:<{width}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7d}")
+        lines.append(
+            f"{name:<{width}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7d}"
+        )
     if len(found.classes) <= _WIDEST_CONFUSION:
         cell = max(5, *(len(str(count)) + 1 for row in found.confusion for count in row))
         lines += ["", "confusion: a row is the true class, a column the predicted one, in the order above"]
-        lines += [f"{name:<{width}}  " + "".join(f"{count:{cell}d}" for count in row) for name, row in zip(found.classes, found.confusion, strict=True)]
+        lines += [
+            f"{name:<{width}}  " + "".join(f"{count:{cell}d}" for count in row)
+            for name, row in zip(found.classes, found.confusion, strict=True)
+        ]
     return "\n".join(lines)

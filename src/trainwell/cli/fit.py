@@ -5,14 +5,27 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import Cache, Device, Edits, KeepMemory, MaxBroken, Seed, Source, Target, Threads, edits_with
+from trainwell.cli.arguments import (
+    Cache,
+    Device,
+    Edits,
+    KeepMemory,
+    MaxBroken,
+    Seed,
+    Source,
+    Target,
+    Threads,
+    edits_with,
+)
 from trainwell.cli.screen import Terminal
 
 
 def command(
     source: Source,
     edits: Edits = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; a new one below runs/ where not given.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; a new one below runs/ where not given.", show_default=False)
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run in --out.")] = False,
     target: Target = None,

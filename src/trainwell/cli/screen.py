@@ -73,7 +73,9 @@ class Terminal:
         self._epochs_seen += 1
         if self._epochs_seen <= _MOST_PLAIN_LINES or self._due():
             losses = "  ".join(f"{part} loss {line[f'{part}_loss']:.4f}" for part, _ in parts)
-            self._print(f"epoch {line['epoch']:<7g} {losses} {self._scores.replace('  ', f'  {name} ', 1)}  {line['seconds']:.1f} s")
+            self._print(
+                f"epoch {line['epoch']:<6.4g} {losses} {self._scores.replace('  ', f'  {name} ', 1)}  {line['seconds']:.1f} s"
+            )
 
     def done(self) -> None:
         """Take the bar away."""
@@ -98,7 +100,13 @@ class Terminal:
     def _draw(self, what: str, done: int, total: int, text: str) -> None:
         if self._bar is None:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-            self._bar = Progress(*columns, TextColumn("{task.fields[text]}"), TimeRemainingColumn(), console=self._console, transient=True)
+            self._bar = Progress(
+                *columns,
+                TextColumn("{task.fields[text]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
             self._task = self._bar.add_task(what, total=total, text=text)
             self._bar.start()
         assert self._task is not None, "a bar has a task"

@@ -1,5 +1,7 @@
 """Data: what people have, turned into arrays a network can learn from.
 
+The files, from the door inwards:
+
     open.py            the one door: `open_data` tells what a source is and hands it on
     image_folder.py    a folder of class folders      folders.py  images.py  frames.py  pixels.py  cache.py
     arrays.py          .npz, arrays and data sets in memory

@@ -14,7 +14,6 @@ NUMBER_SHARE = 0.9  # of the words of a column that read as numbers, from which 
 ID_SHARE = 0.9  # of words that occur once, from which on a column names its rows
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _UNITS = {pl.Date: 1.0, pl.Datetime: 86_400e6, pl.Duration: 1e6, pl.Time: 1e9}  # -> days, days, seconds, seconds
-_EMPTY_KINDS = (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object)
 
 
 def fit_columns(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
@@ -43,9 +42,10 @@ def fit_columns(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
             notes.append(note)
     notes += [f"{count(len(n), 'column')} dropped, {reason}: {listed(n, 10)}" for reason, n in dropped.items()]
     if not columns:
+        found = "; ".join(notes) or "the table has only its target"
         raise BadData(
-            "No column is left to learn from" + (": " + "; ".join(notes) if notes else "; the table has only its target")
-            + ". Expected at least one column of numbers or words that differ between rows."
+            f"No column is left to learn from: {found}. "
+            "Expected at least one column of numbers or words that differ between rows."
         )
     return columns, notes
 
@@ -91,7 +91,7 @@ def feature_names(columns: list[dict[str, Any]]) -> list[str]:
 
 def _fit_column(series: pl.Series) -> tuple[dict[str, Any] | None, str, str]:
     """State or None, why it was dropped, what else is to be said."""
-    if isinstance(series.dtype, _EMPTY_KINDS):
+    if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
         return None, f"a kind that is not read ({series.dtype})", ""
     numbers = _numbers(series)
     note = f"column {series.name!r}: dates read as days since 1970" if series.dtype in (pl.Date, pl.Datetime) else ""
@@ -104,7 +104,8 @@ def _fit_column(series: pl.Series) -> tuple[dict[str, Any] | None, str, str]:
         if read < NUMBER_SHARE * num_words:
             return _fit_words(series.name, words)
         if read < num_words:
-            note = f"column {series.name!r}: {count(num_words - read, 'entry', 'entries')} that are no numbers taken as missing"
+            strange = count(num_words - read, "entry", "entries")
+            note = f"column {series.name!r}: {strange} that are no numbers taken as missing"
     present = numbers[np.isfinite(numbers)]
     if len(present) == 0:
         return None, "all missing", ""

@@ -20,7 +20,7 @@ _SYSTEM_NAMES = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycl
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The files of the parts that were opened, sorted by path.
+    """The files of the parts that were opened, in the order of part, class and path.
 
     Args:
         root: The folder.
@@ -54,7 +54,8 @@ class _Walk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.rows: list[tuple[str, str, str, int, int]] = []
+        self.files: list[tuple[str, int, int]] = []
+        self.owners: list[tuple[str, str, int]] = []
         self.classes: dict[str, tuple[str, ...]] = {}
         self.unlisted: list[Quarantined] = []
         self.num_hidden = 0
@@ -83,22 +84,26 @@ class _Walk:
         self.num_beside += len(entries) - len(names)
         self.classes[part] = tuple(sorted({*self.classes.get(part, ()), *map(shown, names)}))
         for name in names:
-            self._below(part, shown(name), f"{folder}/{name}" if folder else name, frozenset())
+            found: list[tuple[str, int, int]] = []
+            self._below(found, f"{folder}/{name}" if folder else name, frozenset())
+            found.sort()
+            self.files += found
+            self.owners.append((part, shown(name), len(found)))
 
-    def _below(self, part: str, label: str, folder: str, above: frozenset[str]) -> None:
+    def _below(self, found: list[tuple[str, int, int]], folder: str, above: frozenset[str]) -> None:
         real = os.path.realpath(self.root / folder)
         if real in above:  # a link that leads back up
             return
         for entry in self.entries(folder):
             path = f"{folder}/{entry.name}"
             if entry.is_dir():
-                self._below(part, label, path, above | {real})
+                self._below(found, path, above | {real})
                 continue
             try:
                 status = entry.stat()
-                self.rows.append((path, part, label, status.st_size, status.st_mtime_ns))
+                found.append((path, status.st_size, status.st_mtime_ns))
             except OSError:  # a dangling link; the reader will say so
-                self.rows.append((path, part, label, -1, -1))
+                found.append((path, -1, -1))
 
 
 def list_folder(root: Path, parts: str) -> Listing:
@@ -131,15 +136,14 @@ def list_folder(root: Path, parts: str) -> Listing:
         notes.append(f"{count(walk.num_hidden, 'hidden or system file')} passed over")
     if walk.num_beside:
         notes.append(f"{count(walk.num_beside, 'file')} beside the class folders passed over")
-    walk.rows.sort()
-    columns = list(zip(*walk.rows, strict=True)) or [(), (), (), (), ()]
+    owner_parts, owner_names, numbers = zip(*walk.owners, strict=True)
     return Listing(
         root,
-        tuple(columns[0]),
-        np.array(columns[1], dtype=str),
-        np.array(columns[2], dtype=str),
+        tuple(path for path, _, _ in walk.files),
+        np.repeat(owner_parts, numbers),
+        np.repeat(owner_names, numbers),
         walk.classes,
-        np.array(columns[3:5], dtype=np.int64).T.copy(),
+        np.array([(size, time) for _, size, time in walk.files], np.int64).reshape(-1, 2),
         given,
         tuple(walk.unlisted),
         tuple(notes),

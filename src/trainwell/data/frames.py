@@ -1,7 +1,7 @@
 """Which size and how many channels the images of a folder are brought to."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Wanted:
     channels: int | None = None
 
     @classmethod
-    def of(cls, image_size: int | None, like: dict[str, Any] | None) -> "Wanted":
+    def of(cls, image_size: int | None, like: Mapping[str, Any] | None) -> "Wanted":
         """From the square size asked for and the `decoding` of an earlier run."""
         size = like["size"] if like else (None, None)
         height, width = (image_size, image_size) if image_size is not None else size
@@ -72,7 +72,10 @@ def survey(paths: Sequence[str], wanted: Wanted, threads: int) -> Survey:
     with strict_decoding(), ThreadPoolExecutor(threads) as pool:
         headers = [header for header in pool.map(lambda i: _header(paths[i]), picked) if header is not None]
     if not headers:
-        raise BadData(f"None of {len(picked):,} files looked at is an image. Expected jpg, png, webp, bmp, gif or tiff.")
+        raise BadData(
+            f"None of {len(picked):,} files looked at can be read as an image. "
+            "Expected jpg, png, webp, bmp, gif or tiff."
+        )
     height, width = _size(Counter(header.size for header in headers), headers)
     if wanted.height is not None and wanted.width is not None:
         height, width = wanted.height, wanted.width

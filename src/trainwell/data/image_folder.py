@@ -43,7 +43,7 @@ def open_folder(
     classes = _classes(listing, parts, like)
     if not listing.paths:
         raise BadData(f"The class folders of {root} are empty: {listed(sorted(classes))}. Expected images inside.")
-    wanted = Wanted.of(image_size, dict(like) if like else None)
+    wanted = Wanted.of(image_size, like)
     pixels = _pixels(listing, wanted, cache, threads, progress)
     quarantined = listing.unlisted + tuple(Quarantined(shown(listing.paths[i]), why) for i, why in pixels.broken)
     _refuse_broken(quarantined, len(listing.paths) + len(listing.unlisted), max_broken)
@@ -124,17 +124,17 @@ def _classes(listing: Listing, parts: str, like: Mapping[str, Any] | None) -> tu
     return tuple(sorted(there))
 
 
-def _pixels(
-    listing: Listing, wanted: Wanted, cache: Path | None, threads: int | None, progress: Progress
-) -> Pixels:
-    paths = [os.path.join(listing.root, path) for path in listing.paths]
+def _pixels(listing: Listing, wanted: Wanted, cache: Path | None, threads: int | None, progress: Progress) -> Pixels:
+    root, num_files = os.fspath(listing.root), len(listing.paths)
     key = digest(f"{VERSION} {PIL.__version__} {wanted}", listing.fingerprint())
     return kept(
         cache_root(cache),
         key,
-        load=lambda folder: load_pixels(folder, paths),
-        make=lambda folder: write_pixels(folder, paths, wanted, threads, progress),
-        waiting=lambda: progress(0, len(paths), "waiting for another process that reads the same images"),
+        load=lambda folder: load_pixels(folder, lambda position: f"{root}/{listing.paths[position]}"),
+        make=lambda folder: write_pixels(
+            folder, [f"{root}/{path}" for path in listing.paths], wanted, threads, progress
+        ),
+        waiting=lambda: progress(0, num_files, "waiting for another process that reads the same images"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who learns and who judges: parts that were given are checked, missing ones are made, duplicates never straddle them."""
+"""Who learns and who judges: given parts are checked, missing ones made, and duplicates never straddle them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from trainwell.data.dataset import count
 from trainwell.data.splits import split_rows, strata_of
-from trainwell.errors import BadData
+from trainwell.errors import BadData, BadValue
 from trainwell.family import check_value
 
 IMAGE_VALID = 0.1
@@ -107,7 +107,10 @@ def partition(
         return Partition({parts: np.arange(len(y))}, {"split": {"rule": "one part"}, "duplicates": duplicates}, notes)
     if given is not None and (given == "valid").any():
         if valid_fraction is not None:
-            raise BadData("valid_fraction has no effect here: the source has a validation part of its own. Leave it out.")
+            raise BadValue(
+                f"valid_fraction={valid_fraction} has no effect: the source has a validation part of its own. "
+                "Leave it out."
+            )
         splits = {part: np.flatnonzero(given == part) for part in ("train", "valid")}
         kept, dropped = _without_copies(splits["train"], splits["valid"], group_of)
         splits["train"] = kept
@@ -133,9 +136,9 @@ def partition(
 
 
 def _duplicates(group_of: np.ndarray, y: np.ndarray, name: Callable[[int], str]) -> dict[str, Any]:
-    order = np.argsort(group_of, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
-    several = [group for group in groups if len(group) > 1]
+    repeated = np.flatnonzero(np.bincount(group_of)[group_of] > 1)
+    order = repeated[np.argsort(group_of[repeated], kind="stable")]
+    several = [g for g in np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1) if len(g)]
     conflicts = [group for group in several if y.ndim == 1 and y.dtype.kind == "i" and len(np.unique(y[group])) > 1]
     return {
         "groups": len(several),

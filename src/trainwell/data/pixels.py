@@ -1,5 +1,7 @@
 """Many image files -> one file of uint8 pixels, memory-mapped, with an index beside it.
 
+A cached folder holds:
+
     pixels.u8     N x H x W x C bytes, one image after the other
     index.npz     rows, digests, modes, sizes: see `Pixels`
     index.json    frame, number of images, what was set aside, checksum of index.npz; written last
@@ -100,8 +102,13 @@ def write_pixels(folder: Path, paths: Sequence[str], wanted: Wanted, threads: in
     write_synced(folder / "index.json", json.dumps(index).encode())
 
 
-def load_pixels(folder: Path, paths: Sequence[str]) -> Pixels | None:
-    """What `write_pixels` wrote; None where it is missing, incomplete, damaged, or a file has become readable."""
+def load_pixels(folder: Path, path: Callable[[int], str]) -> Pixels | None:
+    """What `write_pixels` wrote; None where it is missing, incomplete, damaged, or a file has become readable.
+
+    Args:
+        folder: Where it was written.
+        path: Path of a file by its position.
+    """
     try:
         index = json.loads((folder / "index.json").read_bytes())
         packed = (folder / "index.npz").read_bytes()
@@ -116,7 +123,7 @@ def load_pixels(folder: Path, paths: Sequence[str]) -> Pixels | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     pixels = Pixels(x, arrays["rows"], arrays["digests"], arrays["modes"], arrays["sizes"], broken)
-    mended = any(_readable(paths[position]) for position, reason in broken if reason.startswith(UNREADABLE))
+    mended = any(_readable(path(position)) for position, reason in broken if reason.startswith(UNREADABLE))
     return None if mended or not _sound(pixels) else pixels
 
 
@@ -153,9 +160,7 @@ def _refuse_full_disk(folder: Path, needed: int) -> None:
         )
 
 
-def _decoded(
-    paths: Sequence[str], frame: Frame, size: int, threads: int
-) -> Iterator[tuple[int, list[Decoded | str]]]:
+def _decoded(paths: Sequence[str], frame: Frame, size: int, threads: int) -> Iterator[tuple[int, list[Decoded | str]]]:
     """Chunks of images in order, each with the position of its first; a reason stands for a broken one."""
     starts = range(0, len(paths), size)
     if threads == 1:

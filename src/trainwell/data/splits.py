@@ -29,13 +29,16 @@ def split_rows(
     _, first, group_of, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
     home = strata[first]
     part_of_group = np.zeros(len(first), np.int64)
+    owed = dict.fromkeys(fractions, 0.0)  # fractions of rows carried on, so that many small strata add up
     for stratum in np.unique(home):
         members = rng.permutation(np.flatnonzero(home == stratum))
         keep = int(np.argmax(sizes[members]))  # the largest group stays in train, so that train has one
         free = np.delete(members, keep)
         num_rows = int(sizes[members].sum())
-        for part, fraction in enumerate(fractions.values(), 1):
-            taken = _fill(sizes[free], max(1, round(num_rows * fraction)))
+        for part, (name, fraction) in enumerate(fractions.items(), 1):
+            owed[name] += num_rows * fraction
+            taken = _fill(sizes[free], max(1, round(owed[name])))
+            owed[name] -= sizes[free[taken]].sum()
             part_of_group[free[taken]] = part
             free = free[~taken]
     part_of_row = part_of_group[group_of]

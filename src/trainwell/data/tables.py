@@ -34,7 +34,7 @@ def open_table_file(
     Raises:
         BadData: The file cannot be read, the target is missing, or nothing can be learnt from the rows.
     """
-    frame, notes = _read(path)
+    frame, content, notes = _read(path)
     if target is None and like is not None:
         target = like["target"]
     name = _target_name(frame, target, path)
@@ -59,6 +59,7 @@ def open_table_file(
         seed=seed,
         valid_fraction=valid_fraction,
         given=None,
+        content=content,
         notes=notes,
     )
 
@@ -74,6 +75,7 @@ def table_data(
     seed: int,
     valid_fraction: float | None,
     given: np.ndarray | None,
+    content: str,
     notes: list[str],
 ) -> Data:
     """Split, encode and describe a table whose target is already known.
@@ -88,6 +90,7 @@ def table_data(
         seed: Seed of the split.
         valid_fraction: As in `open_data`.
         given: `train` or `valid` by row, where the source says it.
+        content: Changes with the content of the source.
         notes: What was said so far.
 
     Raises:
@@ -129,7 +132,7 @@ def table_data(
         task=task,
         classes=target.classes,
         splits=dealt.splits,
-        fingerprint=digest(digests, y, "\0".join([*frame.columns, *target.classes])),
+        fingerprint=digest(content, y, "\0".join([*frame.columns, *target.classes])),
         source=source,
         quarantined=(),
         decoding={
@@ -151,16 +154,20 @@ def table_data(
     )
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def _read(path: Path) -> tuple[pl.DataFrame, str, list[str]]:
+    """The table, a digest of the file, and what was unusual."""
     notes: list[str] = []
     try:
+        content = path.read_bytes()
         if path.suffix.lower() in (".parquet", ".pq"):
-            frame = pl.read_parquet(path)
+            frame = pl.read_parquet(io.BytesIO(content))
         else:
-            frame = _read_text(path, notes)
+            frame = _read_text(content, path, notes)
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         line = str(error).strip().partition("\n")[0]
-        raise BadData(f"{path} cannot be read as a table: {line}. Expected a header line and the same columns in each row.") from error
+        raise BadData(
+            f"{path} cannot be read as a table: {line}. Expected a header line and the same columns in each row."
+        ) from error
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror or error}.") from error
     if frame.height == 0:
@@ -168,11 +175,10 @@ def _read(path: Path) -> tuple[pl.DataFrame, list[str]]:
     names = [name.strip() for name in frame.columns]
     if len(set(names)) == len(names):
         frame.columns = names
-    return frame, notes
+    return frame, digest(np.frombuffer(content, np.uint8)), notes
 
 
-def _read_text(path: Path, notes: list[str]) -> pl.DataFrame:
-    content = path.read_bytes()
+def _read_text(content: bytes, path: Path, notes: list[str]) -> pl.DataFrame:
     if not content.strip():
         raise BadData(f"{path} is empty. Expected a header line and rows.")
     text, encoding = _decoded(content)
@@ -254,7 +260,7 @@ def _refuse_table(target: Target, given: np.ndarray | None, source: str) -> None
 def _row_digests(frame: pl.DataFrame, y: np.ndarray) -> np.ndarray:
     """Equal where whole rows are, target included, (N,) uint64."""
     targets = pl.DataFrame(y.reshape(len(y), -1), schema=[f"\0target {k}" for k in range(y[:1].size or 1)])
-    readable = frame.select(pl.all().exclude([pl.Object]))
+    readable = frame.select(s for s in frame if not s.dtype.is_nested() and s.dtype != pl.Object)
     return pl.concat([readable, targets], how="horizontal").hash_rows(seed=0).to_numpy()
 
 

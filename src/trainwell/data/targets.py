@@ -57,7 +57,7 @@ def read_target(
         bad = int((~np.isfinite(values)).sum())
         raise BadData(f"{name} holds {count(bad, 'missing or infinite value')}. Remove those rows first.")
     if values.ndim == 2 and _one_hot(values):
-        values, name = values.argmax(axis=1), f"{name} (one-hot)"
+        values, name, whole_are_classes = values.argmax(axis=1), f"{name} (one-hot)", True
     if like is not None:
         return _as_before(values, name, like)
     names, inverse = np.unique(values, return_inverse=True) if values.ndim == 1 else (values, np.empty(0, int))
@@ -100,7 +100,8 @@ def class_facts(
         missing = [name for name, number in numbers.items() if number == 0]
         if missing and part == "train":
             raise BadData(
-                f"Nothing is left to learn {listed(missing)} from: all of it is also in valid. Expected other rows there."
+                f"Nothing is left to learn {listed(missing)} from: all of it is also in valid. "
+                "Expected other rows there."
             )
         if missing:
             notes.append(f"{part} has none of {listed(missing)}")

@@ -31,7 +31,9 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
         BadData: The dataset is iterable-style, empty, or its items are no (x, y).
     """
     if isinstance(dataset, torch.utils.data.IterableDataset) or not hasattr(dataset, "__len__"):
-        raise BadData("An iterable-style dataset can be read only once. Expected a map-style one, with __len__ and __getitem__.")
+        raise BadData(
+            "An iterable-style dataset can be read only once. Expected a map-style one, with __len__ and __getitem__."
+        )
     count = len(dataset)
     if count < 2:
         raise BadData(f"The dataset has {count} samples; expected at least 2, of which one is for validation.")
@@ -39,7 +41,9 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
     try:
         y = np.stack([np.asarray(target) for _, target in items])
     except (TypeError, ValueError) as error:
-        raise BadData(f"The items of the dataset are no pairs (x, y) with y a number or an array of one shape: {error}") from error
+        raise BadData(
+            f"The items of the dataset are no pairs (x, y) with y a number or an array of one shape: {error}"
+        ) from error
     whole = np.issubdtype(y.dtype, np.integer) and y.ndim == 1
     if whole and y.min() < 0:
         raise BadData(f"Class numbers start at 0; the dataset has {y.min()}.")
@@ -53,8 +57,9 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
     splits = {"train": np.sort(order[held:]), "valid": np.sort(order[:held])}
     task = "classification" if whole else "regression"
     what = f"{len(classes)} classes" if whole else "values to predict"
+    tensors = dataset.tensors[0] if isinstance(dataset, torch.utils.data.TensorDataset) else None
     return Data(
-        x=dataset,
+        x=dataset if tensors is None else tensors,  # type: ignore[arg-type]
         y=y,
         kind="own",
         task=task,
@@ -65,5 +70,8 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
         quarantined=(),
         decoding={"kind": "own", "task": task, "classes": list(classes)},
         facts={"samples": count, "valid_fraction": fraction, "seed": seed},
-        notes=(f"{count:,} samples of {type(dataset).__name__}, {what}", f"split: {count - held:,} train, {held:,} valid, by chance"),
+        notes=(
+            f"{count:,} samples of {type(dataset).__name__}, {what}",
+            f"split: {count - held:,} train, {held:,} valid, by chance",
+        ),
     )

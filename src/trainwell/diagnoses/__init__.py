@@ -27,7 +27,13 @@ class Finding:
 
     def json(self) -> dict[str, Any]:
         """The finding as plain data."""
-        return {"problem": self.problem, "severity": self.severity, "message": self.message, "advice": self.advice, "evidence": self.evidence}
+        return {
+            "problem": self.problem,
+            "severity": self.severity,
+            "message": self.message,
+            "advice": self.advice,
+            "evidence": self.evidence,
+        }
 
 
 def gravest_first(findings: list[Finding]) -> list[Finding]:

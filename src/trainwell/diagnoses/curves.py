@@ -12,7 +12,9 @@ _RISING_SHARE = 0.2  # of the epochs, at the end
 _RISING_GAIN = 0.01
 
 
-def read_curves(lines: Sequence[dict[str, Any]], *, baseline: float, samples: int, stopped_early: bool) -> list[Finding]:
+def read_curves(
+    lines: Sequence[dict[str, Any]], *, baseline: float, samples: int, stopped_early: bool
+) -> list[Finding]:
     """Findings from the epoch lines of a record.
 
     Args:
@@ -56,7 +58,13 @@ def read_curves(lines: Sequence[dict[str, Any]], *, baseline: float, samples: in
             )
     first = math.floor(len(scores) * (1 - _RISING_SHARE))
     gain = best - max(scores[:first], default=-math.inf)
-    if len(scores) >= 5 and not stopped_early and math.isfinite(gain) and gain > _RISING_GAIN and lines[-1]["lr"] > 0.5 * max(l["lr"] for l in lines):
+    if (
+        len(scores) >= 5
+        and not stopped_early
+        and math.isfinite(gain)
+        and gain > _RISING_GAIN
+        and lines[-1]["lr"] > 0.5 * max(line["lr"] for line in lines)
+    ):
         findings.append(
             Finding(
                 "still-rising",

@@ -23,6 +23,7 @@ from trainwell.record import DATA, FINDINGS, Record, RunFolder
 from trainwell.training.engine import Engine, running
 from trainwell.training.machine import pick_device, usable_threads
 
+CHECKS = ("initial-loss", "overfit-sample", "learning-rate")
 INPUTS = "inputs.png"
 _SAMPLE = 20  # samples to be learnt by heart
 _PROBE_BATCH = 256  # a range test with larger batches costs more than it tells
@@ -44,7 +45,14 @@ class Checked:
     rate: float | None
 
 
-def check(source: Any, edits: Sequence[str] = (), *, out: str | Path, options: Options | None = None, screen: Screen | None = None) -> list[Finding]:
+def check(
+    source: Any,
+    edits: Sequence[str] = (),
+    *,
+    out: str | Path,
+    options: Options | None = None,
+    screen: Screen | None = None,
+) -> list[Finding]:
     """The checks alone, in seconds: look at the data, initial loss, overfit a sample, rate range, `inputs.png`.
 
     Args:
@@ -74,11 +82,15 @@ def check(source: Any, edits: Sequence[str] = (), *, out: str | Path, options: O
             findings = gravest_first(check_setup(setup, engine, record.add, screen, rate_pinned=pinned).findings)
         record.close()
         healthy = not any(finding.severity == "error" for finding in findings)
-        folder.write_json(FINDINGS, {"findings": [f.json() for f in findings], "verdict": {"finished": True, "healthy": healthy}})
+        folder.write_json(
+            FINDINGS, {"findings": [f.json() for f in findings], "verdict": {"finished": True, "healthy": healthy}}
+        )
     return findings
 
 
-def check_setup(setup: Setup, engine: Engine, add: Callable[..., None], screen: Screen, *, rate_pinned: bool) -> Checked:
+def check_setup(
+    setup: Setup, engine: Engine, add: Callable[..., None], screen: Screen, *, rate_pinned: bool
+) -> Checked:
     """Run the checks on what is about to be trained; the setup is left as it was.
 
     Args:
@@ -95,7 +107,7 @@ def check_setup(setup: Setup, engine: Engine, add: Callable[..., None], screen: 
         return engine.forward(network, x)
 
     results: list[tuple[str, Result]] = []
-    expected = loss_of_constant(setup.loss, torch.zeros(_width(setup), device=engine.device), feed.target)
+    expected = loss_of_constant(setup.loss, torch.zeros(setup.num_outputs, device=engine.device), feed.target)
     first = initial_loss(model, setup.loss, feed.clean, expected=expected, forward=forward)
     results.append(("initial-loss", first))
     sample = feed.some(_balanced(feed.target, setup.num_classes, setup.recipe.seed))
@@ -169,10 +181,6 @@ def _balanced(target: Tensor, num_classes: int | None, seed: int) -> list[int]:
         by_class.setdefault(labels[index], []).append(index)
     turns = [group[turn] for turn in range(_SAMPLE) for group in by_class.values() if turn < len(group)]
     return turns[: max(_SAMPLE, 1)]
-
-
-def _width(setup: Setup) -> int:
-    return setup.num_classes or setup.feeds["train"].target.shape[1]
 
 
 def _say(screen: Screen, problem: str, result: Result) -> None:

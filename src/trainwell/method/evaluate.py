@@ -101,12 +101,20 @@ def _rows(
 ) -> tuple[Data, str, str]:
     """The data, the split to score, and what it is in words."""
     recipe = run.recipe
-    edits = {"seed": str(recipe.seed), "image_size": str(recipe.image_size), "valid_fraction": str(recipe.valid_fraction)}
+    edits = {
+        "seed": str(recipe.seed),
+        "image_size": str(recipe.image_size),
+        "valid_fraction": str(recipe.valid_fraction),
+    }
     if str(source) == stored["source"] and not _has_test_part(source):
         data = read(source, options, screen, parts="fit", edits=edits)
         if data.fingerprint == stored["fingerprint"]:
             split = "heldout" if "heldout" in data.splits else "valid"
-            words = "held-out rows, which chose nothing" if split == "heldout" else "validation rows, which chose the weights"
+            words = (
+                "held-out rows, which chose nothing"
+                if split == "heldout"
+                else "validation rows, which chose the weights"
+            )
             screen.say(f"{source} is what this run was trained on: scoring its {len(data.splits[split])} {words}")
             return data, split, split
     data = read(source, options, screen, parts="test", like=description["decoding"])
@@ -117,10 +125,14 @@ def _has_test_part(source: Any) -> bool:
     return isinstance(source, str | Path) and (Path(source) / "test").is_dir()
 
 
-def _classification(probabilities: np.ndarray, target: np.ndarray, classes: list[str], shared: dict[str, Any]) -> Evaluation:
+def _classification(
+    probabilities: np.ndarray, target: np.ndarray, classes: list[str], shared: dict[str, Any]
+) -> Evaluation:
     numbers = list(range(len(classes)))
     predicted = probabilities.argmax(1)
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(target, predicted, labels=numbers, zero_division=0)
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        target, predicted, labels=numbers, zero_division=0
+    )
     return Evaluation(
         metrics={
             "accuracy": float(metrics.accuracy_score(target, predicted)),
@@ -129,7 +141,12 @@ def _classification(probabilities: np.ndarray, target: np.ndarray, classes: list
             "macro_f1": float(metrics.f1_score(target, predicted, labels=numbers, average="macro", zero_division=0)),
         },
         per_class={
-            name: {"precision": float(precision[k]), "recall": float(recall[k]), "f1": float(f1[k]), "support": int(support[k])}
+            name: {
+                "precision": float(precision[k]),
+                "recall": float(recall[k]),
+                "f1": float(f1[k]),
+                "support": int(support[k]),
+            }
             for k, name in enumerate(classes)
         },
         confusion=metrics.confusion_matrix(target, predicted, labels=numbers).tolist(),

@@ -10,6 +10,9 @@ from trainwell.data.open import open_data
 from trainwell.data.wrap import is_dataset, wrap
 from trainwell.method.screen import Screen
 from trainwell.method.setup import shape_of
+from trainwell.models import models
+from trainwell.models.given import GIVEN
+from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe, parse_edit, parse_value
 from trainwell.recipes import Shape, build, choose
 
@@ -51,7 +54,13 @@ class Look:
 
 
 def look(
-    source: Any, edits: Sequence[str], options: Options, screen: Screen, *, recipe: Recipe | None = None, own: str | None = None
+    source: Any,
+    edits: Sequence[str],
+    options: Options,
+    screen: Screen,
+    *,
+    recipe: Recipe | None = None,
+    own: str | None = None,
 ) -> Look:
     """Open the data and choose the recipe; says what was found.
 
@@ -77,8 +86,10 @@ def look(
         chosen, why = build(name, shape_of(data)), f"recipe {name}, as asked"
     else:
         chosen, why = choose(_known(shape_of(data)))
+    if data.kind == "own":
+        chosen = chosen.replace(preprocess=preprocessing.part("none"))
     if own is not None:
-        chosen = chosen.replace(model={"name": "given", "network": own}, norm_bias_rate=1.0)
+        chosen = chosen.replace(model=models.part(GIVEN, network=own), norm_bias_rate=1.0)
     screen.say(why)
     return Look(data, chosen.edit(rest), why, tuple(pairs))
 
@@ -94,7 +105,9 @@ def read(
     like: dict[str, Any] | None = None,
 ) -> Data:
     """Open a source; the fields of the recipe that decide how it is read are taken from the edits or the recipe."""
-    asked = {name: None if recipe is None else getattr(recipe, name) for name in ("seed", "valid_fraction", "image_size")}
+    asked = {
+        name: None if recipe is None else getattr(recipe, name) for name in ("seed", "valid_fraction", "image_size")
+    }
     asked |= {name: parse_value(text) for name, text in (edits or {}).items() if name in asked}
     seed = asked["seed"] if isinstance(asked["seed"], int) else 0
     if is_dataset(source):

@@ -9,6 +9,7 @@ from torch import nn
 
 from trainwell.errors import BadRun
 from trainwell.models import build
+from trainwell.models.given import GIVEN
 from trainwell.preprocessing import Fitted, from_json
 from trainwell.recipe import Recipe
 from trainwell.record import BEST_MODEL, BEST_WEIGHTS, DATA, FINDINGS, RECIPE, RunFolder, read_record
@@ -75,7 +76,9 @@ class Run:
         description = self.description()
         part, shape = description["model"], tuple(description["input_shape"])
         if part["name"] == GIVEN and given is None:
-            raise BadRun(f"{self.path} was trained with a network of one's own ({part['network']}). Give it again to load its weights.")
+            raise BadRun(
+                f"{self.path} was trained with a network of one's own ({part['network']}). Give it again to load its weights."
+            )
         model = build(part, shape, description["num_outputs"], 0) if given is None else given
         if not self.folder.has(BEST_WEIGHTS):
             raise BadRun(f"{self.path} has no weights yet: no epoch was finished. Go on with --resume.")
@@ -99,5 +102,3 @@ class Run:
         """The best weights by name."""
         return self.folder.read_tensors(BEST_WEIGHTS)[0]
 
-
-GIVEN = "given"

@@ -74,6 +74,11 @@ class Setup:
         return len(self.data.classes) or None
 
     @property
+    def num_outputs(self) -> int:
+        """Width of the network's output."""
+        return self.num_classes or self.feeds["train"].target.shape[1]
+
+    @property
     def monitor(self) -> str:
         """The metric by which the best weights are chosen."""
         if self.recipe.monitor != "auto":
@@ -149,7 +154,9 @@ def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | 
     return Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
 
 
-def make_feeds(data: Data, recipe: Recipe, device: torch.device, fitted: Fitted, target: Fitted | None) -> dict[str, Feed]:
+def make_feeds(
+    data: Data, recipe: Recipe, device: torch.device, fitted: Fitted, target: Fitted | None
+) -> dict[str, Feed]:
     """A feed for every split of the data; only that of `train` augments."""
     images = data.kind == "images"
     y: Any = data.y
@@ -186,13 +193,21 @@ def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
     if task is not None and task != data.task:
         raise BadValue(f"loss={recipe.loss.name} is for {task}, and this data is {data.task}. Choose another loss.")
     images = data.kind == "images"
-    for name, plain, what in (("views", "one", "views"), ("layout", "auto", "memory layouts"), ("image_size", None, "sizes")):
+    for name, plain, what in (
+        ("views", "one", "views"),
+        ("layout", "auto", "memory layouts"),
+        ("image_size", None, "sizes"),
+    ):
         if not images and getattr(recipe, name) != plain:
-            raise BadValue(f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. Leave it out.")
+            raise BadValue(
+                f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. Leave it out."
+            )
     if "valid" not in data.splits and recipe.patience is not None:
         raise BadValue(f"patience={recipe.patience} needs a validation split, and this data has none. Leave it out.")
     score = "accuracy" if data.task == "classification" else "r2"
     if recipe.monitor not in ("auto", "valid_loss", f"valid_{score}"):
-        raise BadValue(f"monitor={recipe.monitor} does not exist for {data.task}. Expected auto, valid_loss or valid_{score}.")
+        raise BadValue(
+            f"monitor={recipe.monitor} does not exist for {data.task}. Expected auto, valid_loss or valid_{score}."
+        )
     if data.task == "regression" and any(augmentations[p.name].facts.get("needs_classes") for p in recipe.augment):
         raise BadValue("This augmentation needs classes, and this data has values to predict. Leave it out.")

@@ -6,7 +6,10 @@ from trainwell.errors import BadValue
 from trainwell.models import models
 
 
-@models.add("given")
+GIVEN = "given"
+
+
+@models.add(GIVEN)
 def given(input_shape: tuple[int, ...], num_outputs: int, *, network: str) -> nn.Module:  # noqa: ARG001
     """One's own network, handed over in Python: a recipe can name it, and cannot build it.
 

@@ -263,6 +263,11 @@ def _advice(best: _Attempt, sample: Batch) -> str:
             "All samples are right, yet the loss stays above zero: softmax or sigmoid applied before a loss that "
             "applies it itself, label smoothing or a penalty within the loss, or outputs that are bounded."
         )
+    if best.accuracy is None and best.goal < 1e-3 * best.losses[0]:
+        return (
+            "The outputs start far from the targets: standardise the targets, or give the last bias their mean. "
+            "If the loss then stays above zero, there are too few parameters, or the output is bounded."
+        )
     if best.lowest > 0.9 * best.losses[0]:
         return (
             "The loss hardly moves: the gradients do not get through (depth, saturation, initialisation), the target "

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import nn
 
 from trainwell.errors import BadValue
-from trainwell.probes.experiment import Batches, Forward, Loss, MakeOptimizer, experiment, set_rate
+from trainwell.probes.experiment import Batch, Batches, Forward, Loss, MakeOptimizer, experiment, set_rate
 from trainwell.probes.result import Result
 
 _START_STEPS = 8  # steps whose mean is the loss before anything happened
+_SETTLED = 4  # from here on an average is of enough batches to be read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,8 @@ class RateRange(Result):
         diverges: From here the loss only rises.
         rates: The rates tried, in the first repeat.
         losses: Loss before the step with each rate.
-        smoothed: The same, smoothed.
+        smoothed: The same, smoothed; where batches differ so much that it hides the fall, only the change that training
+            made to the loss of each batch.
     """
 
     probe: ClassVar[str] = "rate_range"
@@ -46,7 +49,14 @@ class _Curve:
     rates: tuple[float, ...]
     losses: tuple[float, ...]
     smoothed: tuple[float, ...]
+    start: float
+    noise: float
     stopped: bool
+
+    @property
+    def gain(self) -> float:
+        """How far the loss fell; the first averages, of few batches, are left aside."""
+        return self.start - min((v for v in self.smoothed[_SETTLED:] if math.isfinite(v)), default=self.start)
 
 
 @dataclass(frozen=True)
@@ -150,21 +160,56 @@ def _run(
     forward: Forward | None,
     seed: int,
 ) -> _Curve:
+    def batch(step: int) -> Batch:
+        return batches(repeat * len(rates) + step)
+
     losses: list[float] = []
-    smoothed: list[float] = []
-    average, stopped = 0.0, False
+    stopped = False
     with experiment(model, loss, forward, seed + repeat) as trial:
         optimizer = make_optimizer(trial.model, rates[0])
+        average = _Average(smoothing)
+        smoothed: list[float] = []
         for step, lr in enumerate(rates):
             set_rate(optimizer, lr)
-            value, _ = trial.train(optimizer, batches(repeat * len(rates) + step), step)
-            average = smoothing * average + (1 - smoothing) * value
-            losses.append(value)
-            smoothed.append(average / (1 - smoothing ** (step + 1)))
+            losses.append(trial.train(optimizer, batch(step), step)[0])
+            smoothed.append(average.add(losses[-1]))
             stopped = _has_diverged(losses, smoothed)
             if stopped:
                 break
-    return _Curve(tuple(rates[: len(losses)]), tuple(losses), tuple(smoothed), stopped)
+    tried = tuple(rates[: len(losses)])
+    start = statistics.fmean(losses[:_START_STEPS])
+    curve = _Curve(tried, tuple(losses), tuple(smoothed), start, _noise(losses), stopped)
+    if len(losses) <= _START_STEPS or curve.gain > 4 * curve.noise:
+        return curve
+    # The batches differ too much to see the fall: take the same batches, with the same draws, without training.
+    with experiment(model, loss, forward, seed + repeat) as trial, torch.no_grad():
+        untrained = [trial.loss(batch(step), step)[0].item() for step in range(len(losses))]
+    changes = [after - before for after, before in zip(losses, untrained, strict=True)]
+    start = statistics.fmean(untrained)
+    average = _Average(smoothing)
+    smoothed = [start + average.add(change) for change in changes]
+    return _Curve(tried, tuple(losses), tuple(smoothed), start, _noise(changes), stopped)
+
+
+class _Average:
+    """Exponential average, corrected for its start from zero."""
+
+    def __init__(self, smoothing: float) -> None:
+        self._smoothing = smoothing
+        self._sum = 0.0
+        self._weight = 0.0
+
+    def add(self, value: float) -> float:
+        """The average with one more value."""
+        self._sum = self._smoothing * self._sum + value
+        self._weight = self._smoothing * self._weight + 1
+        return self._sum / self._weight
+
+
+def _noise(values: list[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    # The median of |a - b| for two draws of a normal distribution is 0.954 standard deviations.
+    return float(np.median(np.abs(np.diff(finite)))) / 0.954 if len(finite) > 1 else 0.0
 
 
 def _has_diverged(losses: list[float], smoothed: list[float]) -> bool:
@@ -178,19 +223,12 @@ def _has_diverged(losses: list[float], smoothed: list[float]) -> bool:
 
 
 def _read(curve: _Curve, steps_per_decade: int) -> _Reading:
-    losses, smoothed = np.array(curve.losses), np.array(curve.smoothed)
-    if len(losses) <= _START_STEPS:
+    losses, smoothed = (np.nan_to_num(v, nan=np.inf, posinf=np.inf) for v in (curve.losses, curve.smoothed))
+    gain = curve.gain
+    # The lowest of a hundred averages of pure noise lies two standard deviations under the start once in 100 runs.
+    if len(losses) <= _START_STEPS or not gain > max(0.05 * abs(curve.start), 2 * curve.noise):
         return _Reading(diverges=curve.rates[_onset(losses, len(losses) - 1)] if curve.stopped else None)
-    start = losses[:_START_STEPS].mean()
-    # The first averages are of few batches, too noisy for a lowest one and for slopes.
-    settled = _START_STEPS // 2
-    bottom = settled + int(np.nanargmin(smoothed[settled:]))
-    gain = start - smoothed[bottom]
-    # The median of |a - b| for two draws of a normal distribution is 0.954 standard deviations; the lowest of some
-    # hundred averages of pure noise lies two of them under the start once in a hundred runs.
-    noise = np.nanmedian(np.abs(np.diff(losses))) / 0.954
-    if not gain > max(0.05 * abs(start), 2 * noise):
-        return _Reading(diverges=curve.rates[_onset(losses, len(losses) - 1)] if curve.stopped else None)
+    bottom = _SETTLED + int(np.argmin(smoothed[_SETTLED:]))
     lost = _first(smoothed[bottom:] > smoothed[bottom] + 0.5 * gain)
     rising = None if lost is None else _onset(losses, bottom + lost)
     back = _first(smoothed[bottom:] > smoothed[bottom] + 0.1 * gain)
@@ -200,7 +238,7 @@ def _read(curve: _Curve, steps_per_decade: int) -> _Reading:
         bottom, top = min(bottom, rising), min(top, rising)
     # Central differences over a fifth of a decade to both sides.
     width = steps_per_decade // 5
-    first = min(settled, bottom)
+    first = min(_SETTLED, bottom)
     slopes = [smoothed[min(i + width, bottom)] - smoothed[max(i - width, 0)] for i in range(first, bottom + 1)]
     steepest = int(np.argmin(slopes))
     begin = steepest
@@ -216,7 +254,7 @@ def _read(curve: _Curve, steps_per_decade: int) -> _Reading:
 
 def _onset(losses: Any, index: int) -> int:
     """Where the rise that leads up to `index` begins, single outliers left aside."""
-    padded = np.concatenate([losses[:1], np.nan_to_num(losses, nan=np.inf, posinf=np.inf), [np.inf]])
+    padded = np.concatenate([losses[:1], losses, [np.inf]])
     middle = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
     while index > 0 and middle[index - 1] < middle[index]:
         index -= 1

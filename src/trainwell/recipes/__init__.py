@@ -45,7 +45,9 @@ def choose(shape: Shape) -> tuple[Recipe, str]:
     small = max(height, width) <= SMALL_SIDE
     name = "small_images" if small else "large_images"
     why = f"recipe {name}: {width} x {height} pixels, {'at most' if small else 'more than'} {SMALL_SIDE}"
-    return build(name, shape), why + ("; no mirror images, since the classes read as digits or letters" if shape.reads_one_way else "")
+    return build(name, shape), why + (
+        "; no mirror images, since the classes read as digits or letters" if shape.reads_one_way else ""
+    )
 
 
 def build(name: str, shape: Shape) -> Recipe:

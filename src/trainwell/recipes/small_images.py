@@ -1,9 +1,18 @@
 """Images of up to 64 pixels: a fast convolutional network and a short, steep schedule."""
 
+from trainwell.augmentations import augmentations
+from trainwell.averages import averages
+from trainwell.losses import losses
+from trainwell.measurements import measurements
+from trainwell.models import models
+from trainwell.optimizers import optimizers
+from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe
 from trainwell.recipes import Shape, batch_size, recipes
+from trainwell.schedules import schedules
 
 _RATE, _REFERENCE_BATCH = 1.5, 1024  # mean loss; the rate follows the batch in proportion
+_DECAY = 0.0013  # for any batch: the decay of an epoch stays the same when the rate follows the batch
 _GREY_WIDTH, _COLOUR_WIDTH = 32, 64
 
 
@@ -25,29 +34,29 @@ def small_images(shape: Shape) -> Recipe:
     grey = shape.input_shape[0] == 1
     mirror = not shape.reads_one_way
     return Recipe(
-        model={"name": "convnet", "width": _GREY_WIDTH if grey else _COLOUR_WIDTH},
-        loss={"name": "cross_entropy", "smoothing": 0.2} if shape.classes else "mse",
-        optimizer={
-            "name": "sgd",
-            "lr": _RATE * size / _REFERENCE_BATCH,
-            "momentum": 0.85,
-            "nesterov": True,
-            "weight_decay": 0.0013 * _REFERENCE_BATCH / size,
-        },
-        schedule={"name": "linear", "final": 0.07},
+        model=models.part("convnet", width=_GREY_WIDTH if grey else _COLOUR_WIDTH),
+        loss=losses.part("cross_entropy", smoothing=0.2) if shape.classes else losses.part("mse"),
+        optimizer=optimizers.part(
+            "sgd",
+            lr=_RATE * size / _REFERENCE_BATCH,
+            momentum=0.85,
+            nesterov=True,
+            weight_decay=_DECAY,
+        ),
+        schedule=schedules.part("linear", final=0.07),
         warmup=0.23,
         start=0.2,
         epochs=_epochs(shape.count),
         batch_size=size,
         norm_bias_rate=64.0 if shape.classes else 1.0,
-        preprocess="standardize",
-        augment=("flip", "crop") if mirror else ("crop",),
-        average="lookahead",
-        measure=("gradient_norm", "update_ratio"),
+        preprocess=preprocessing.part("standardize"),
+        augment=tuple(augmentations.part(name) for name in (("flip", "crop") if mirror else ("crop",))),
+        average=averages.part("lookahead"),
+        measure=tuple(measurements.part(name) for name in ("gradient_norm", "update_ratio")),
         views="flip_shift" if mirror else "one",
     )
 
 
 def _epochs(count: int) -> float:
-    """Ten passes over 50,000 images; more over fewer, with the square root."""
-    return float(min(60, max(5, round(10 * (50_000 / count) ** 0.5))))
+    """Ten passes over 50,000 images; more over fewer, with the cube root."""
+    return float(min(40, max(4, round(10 * (50_000 / count) ** (1 / 3)))))

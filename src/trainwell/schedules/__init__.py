@@ -24,8 +24,8 @@ def multipliers(
 ) -> list[float]:
     """The multiplier of each step: a linear warm-up to 1, then the schedule over the steps that are left.
 
-    With w = round(warmup_fraction * steps) steps of warm-up, the first has the multiplier `start`, or 1 / w if that is
-    more (a rate of 0 would waste a step), and the last has 1. Of the n steps behind it, step i is at progress i / n.
+    Of the w = round(warmup_fraction * steps) steps of warm-up the first has the multiplier `start`, or 1 / w where that
+    is 0 (a rate of 0 would waste a step), and the last has 1. Of the n steps behind them step i is at progress i / n.
 
     Args:
         part: One of `schedules`.
@@ -46,7 +46,7 @@ def multipliers(
             raise BadValue(f"{name}={value!r} is not possible: expected a value in [0, 1].")
     schedule = schedules.bind(part)
     warmup = round(warmup_fraction * steps)
-    first = max(start, 1.0 / warmup) if warmup else 1.0
+    first = start or 1.0 / max(1, warmup)
     rising = [first + (1.0 - first) * step / max(1, warmup - 1) for step in range(warmup)]
     left = steps - warmup
     return rising + [float(schedule(step / left)) for step in range(left)]

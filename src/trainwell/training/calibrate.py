@@ -20,14 +20,15 @@ from torch import Tensor, nn
 from trainwell.errors import StorageFailed
 from trainwell.record import replace
 from trainwell.training.engine import Engine, running
-from trainwell.training.machine import cpu_name
+from trainwell.training.machine import cpu_name, usable_threads
 from trainwell.training.memory import bytes_saved
 
 _WORTH_IT = 1.15  # a smaller gain keeps the plain choice, so that two runs of one command agree
-_TURNS = 3
-_SAMPLES = 256  # enough for the ratio between two ways to compute; the time of a step follows in proportion
+_TURNS, _TURNS_OF_SMALL_STEPS = 3, 15
+SAMPLES = 256  # enough for the ratio between two ways to compute; the time of a step follows in proportion
 _LEAST_COSINE = 0.95  # between the gradients of a candidate and those of fp32
 _HOPELESS = 3.0  # a first step this many times slower than the plain one is not timed again
+_SMALL_STEP_SECONDS = 0.05  # up to here one thread may beat several
 _STEPS_TO_REPAY_COMPILING = 2000
 
 
@@ -39,6 +40,7 @@ class Calibration:
         precision: See `Engine`.
         layout: See `Engine`.
         compile: See `Engine`.
+        threads: See `Engine`.
         step_seconds: Expected seconds for a step of the whole batch.
         gain: How many times faster than the plain choice.
         timed: Seconds for the samples timed, by candidate.
@@ -49,15 +51,16 @@ class Calibration:
     precision: str
     layout: str
     compile: bool
+    threads: int
     step_seconds: float
     gain: float
     timed: dict[str, float]
     saved_bytes: int
     cached: bool = False
 
-    def engine(self, device: torch.device, threads: int) -> Engine:
+    def engine(self, device: torch.device) -> Engine:
         """The engine of this choice."""
-        return Engine(device, self.precision, self.layout, self.compile, threads)
+        return Engine(device, self.precision, self.layout, self.compile, self.threads)
 
 
 def calibrate(
@@ -67,9 +70,9 @@ def calibrate(
     y: Tensor,
     *,
     device: torch.device,
-    threads: int,
     batch_size: int,
     steps: int,
+    threads: int | None = None,
     precision: str = "auto",
     layout: str = "auto",
     compile: str = "auto",
@@ -83,13 +86,13 @@ def calibrate(
         x: Some training samples, (n, ...); at most 256 are used.
         y: Their targets.
         device: Where to train.
-        threads: Threads of the CPU.
         batch_size: Samples of a real step.
         steps: Steps of the run: few steps do not repay compiling.
+        threads: Threads to take; None tries all that may be used, and one alone, which is faster for small steps.
         precision: `auto`, or the one to take; likewise `layout` and `compile`.
         cache: Folder of earlier calibrations; None for none.
     """
-    samples = min(_SAMPLES, len(x), batch_size)
+    samples = min(SAMPLES, len(x), batch_size)
     x, y = x[:samples], y[:samples]
     engines = list(_candidates(x, device, threads, steps, precision, layout, compile))
     file = None if cache is None else cache / f"{_key(model, x, batch_size, engines)}.json"
@@ -99,10 +102,15 @@ def calibrate(
             return found
     trials = [_Trial(engine, model, loss, x, y) for engine in engines]
     plain = trials[0]
-    kept = [plain] + [trial for trial in trials[1:] if trial.keeps_numbers(plain) and trial.first < _HOPELESS * plain.first]
-    for _ in range(_TURNS):
+    kept = [plain] + [
+        trial for trial in trials[1:] if trial.keeps_numbers(plain) and trial.first < _HOPELESS * plain.first
+    ]
+    turns = _TURNS if plain.first > _SMALL_STEP_SECONDS else _TURNS_OF_SMALL_STEPS
+    for turn in range(turns):
+        fastest_so_far = min(trial.seconds for trial in kept) if turn >= _TURNS else 0.0
         for trial in kept:
-            trial.turn()
+            if turn < _TURNS or trial.seconds < 2 * fastest_so_far:
+                trial.turn()
     fastest = min(kept, key=lambda trial: trial.seconds)
     gain = plain.seconds / fastest.seconds
     chosen = fastest if gain >= _WORTH_IT else plain
@@ -110,6 +118,7 @@ def calibrate(
         precision=chosen.engine.precision,
         layout=chosen.engine.layout,
         compile=chosen.engine.compile,
+        threads=chosen.engine.threads,
         step_seconds=chosen.seconds * batch_size / samples,
         gain=plain.seconds / chosen.seconds,
         timed={_name(trial.engine): trial.seconds for trial in kept},
@@ -122,7 +131,7 @@ def calibrate(
 
 
 def _candidates(
-    x: Tensor, device: torch.device, threads: int, steps: int, precision: str, layout: str, compile: str
+    x: Tensor, device: torch.device, threads: int | None, steps: int, precision: str, layout: str, compile: str
 ) -> Iterator[Engine]:
     """The ways to compute, the plainest first; what is pinned is not varied."""
     precisions = ("fp32", "bf16") if precision == "auto" else (precision,)
@@ -130,16 +139,20 @@ def _candidates(
     layouts = layouts if layout == "auto" else (layout,)
     worth_compiling = device.type == "cuda" and steps >= _STEPS_TO_REPAY_COMPILING
     compiles = ((False, True) if worth_compiling else (False,)) if compile == "auto" else (compile == "yes",)
-    for compiled in compiles:
-        for number in precisions:
-            for form in layouts:
-                yield Engine(device, number, form, compiled, threads)
+    numbers = dict.fromkeys((usable_threads(), 1)) if threads is None and device.type == "cpu" else (threads or usable_threads(),)
+    for number in numbers:
+        for compiled in compiles:
+            for precision_ in precisions:
+                for form in layouts:
+                    yield Engine(device, precision_, form, compiled, number)
 
 
 class _Trial:
     """One way to compute, tried on a copy of the model."""
 
-    def __init__(self, engine: Engine, model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> None:
+    def __init__(
+        self, engine: Engine, model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor
+    ) -> None:
         self.engine, self._loss, self._x, self._y = engine, loss, x, y
         self._model = engine.place(copy.deepcopy(model)).train()
         self._network = engine.network(self._model)
@@ -179,12 +192,20 @@ class _Trial:
 
 
 def _name(engine: Engine) -> str:
-    return "/".join([engine.precision, engine.layout] + ["compiled"] * engine.compile)
+    return "/".join([engine.precision, engine.layout, f"{engine.threads}t"] + ["compiled"] * engine.compile)
 
 
 def _key(model: nn.Module, x: Tensor, batch_size: int, engines: list[Engine]) -> str:
     machine = torch.cuda.get_device_name(x.device) if x.device.type == "cuda" else cpu_name()
-    words = [platform.node(), machine, torch.__version__, str(engines), repr(model), str(tuple(x.shape)), str(batch_size)]
+    words = [
+        platform.node(),
+        machine,
+        torch.__version__,
+        str(engines),
+        repr(model),
+        str(tuple(x.shape)),
+        str(batch_size),
+    ]
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:24]
 
 

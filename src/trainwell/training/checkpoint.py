@@ -30,6 +30,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "seconds": trainer.seconds,
         "running_steps": trainer.running_steps,
         "best_score": trainer.best_score,
+        "best_loss": trainer.best_loss,
         "best_epoch": trainer.best_epoch,
         "stopped_early": trainer.stopped_early,
         "optimizer": plain,
@@ -55,13 +56,18 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any])
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = value
     groups = trainer.optimizer.state_dict()["param_groups"]
+    for index, parameter in enumerate(p for group in trainer.optimizer.param_groups for p in group["params"]):
+        for name, value in moments.get(index, {}).items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # Fused steps walk through memory: a moment has to lie in it as its parameter does.
+                moments[index][name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
     trainer.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     if trainer.plan.average is not None:
         trainer.plan.average.load_state_dict(_under("average.", tensors))
     trainer.running_loss.copy_(tensors["loop.running_loss"])
     trainer.step, trainer.seconds = state["step"], state["seconds"]
     trainer.running_steps = state["running_steps"]
-    trainer.best_score, trainer.best_epoch = state["best_score"], state["best_epoch"]
+    trainer.best_score, trainer.best_loss, trainer.best_epoch = (state[f"best_{what}"] for what in ("score", "loss", "epoch"))
     trainer.stopped_early = state["stopped_early"]
 
 

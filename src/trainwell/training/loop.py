@@ -109,12 +109,20 @@ class Trainer:
     """
 
     def __init__(
-        self, model: nn.Module, optimizer: Optimizer, rate: float, feed: Feed, valid: Feed | None, engine: Engine, plan: Plan
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        rate: float,
+        feed: Feed,
+        valid: Feed | None,
+        engine: Engine,
+        plan: Plan,
     ) -> None:
         self.model, self.optimizer, self.rate = model, optimizer, rate
         self.feed, self.valid, self.engine, self.plan = feed, valid, engine, plan
         self.step = 0
         self.best_score: float | None = None
+        self.best_loss: float | None = None
         self.best_epoch: float | None = None
         self.stopped_early = False
         self.seconds = 0.0
@@ -190,11 +198,19 @@ class Trainer:
         for constrain in plan.constraints:
             constrain(self.model)
         if plan.average is not None:
-            plan.average.update(self.model, step, self.steps)
+            plan.average.update(self.model, step + 1, self.steps)
         self.step += 1
         if not plan.measurements or self.step % plan.measure_every:
             return None
-        seen = Step(step=step, loss=loss, model=self.model, optimizer=self.optimizer, lr=rate)
+        seen = Step(
+            step=self.step,
+            total_steps=self.steps,
+            loss=loss,
+            model=self.model,
+            optimizer=self.optimizer,
+            lr=rate,
+            gradient_norm=self._gradient_norm,
+        )
         found = {name: value for measure in plan.measurements.values() for name, value in measure(seen).items()}
         return {"lr": torch.tensor(rate), "loss": loss} | found
 
@@ -256,16 +272,22 @@ class Trainer:
         line["seconds"] = round(self.seconds, 3)
         value = line.get(plan.monitor)
         if value is not None and math.isfinite(value):
-            sign = -1 if plan.monitor.endswith("loss") else 1
-            better = self.best_score is None or sign * value > sign * self.best_score
-            if better:
-                self.best_score, self.best_epoch = value, self.epoch
+            loss = line.get("valid_loss", math.inf)
+            if self._better(value, loss):
+                self.best_score, self.best_loss, self.best_epoch = value, loss, self.epoch
                 if plan.keep_best:
                     self._keep(keeper)
             elif plan.patience is not None and self.best_epoch is not None:
                 self.stopped_early = self.epoch - self.best_epoch >= plan.patience
         keeper.line("epoch", line)
         progress.scored(line)
+
+    def _better(self, value: float, loss: float) -> bool:
+        """Whether a score beats the best so far; of equal scores the one of lower loss does."""
+        if self.best_score is None or self.best_loss is None:
+            return True
+        sign = -1 if self.plan.monitor.endswith("loss") else 1
+        return (sign * value, -loss) > (sign * self.best_score, -self.best_loss)
 
     def averaged(self) -> Any:
         """Context in which the model holds the averaged weights, where there is an average."""

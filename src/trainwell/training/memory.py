@@ -57,7 +57,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        text in str(error) for text in ("can't allocate memory", "not enough memory", "could not create a memory object")
+        text in str(error)
+        for text in ("can't allocate memory", "not enough memory", "could not create a memory object")
     )
 
 
@@ -81,7 +82,11 @@ def too_large(batch_size: int, fits: int) -> OutOfMemory:
 
 
 def _message(batch_size: int, needs: str, fits: int) -> str:
-    advice = f"The largest batch that fits is about {fits}: batch_size={fits}." if fits else "Not even one sample fits: take a smaller model or image_size."
+    advice = (
+        f"The largest batch that fits is about {fits}: batch_size={fits}."
+        if fits
+        else "Not even one sample fits: take a smaller model or image_size."
+    )
     return f"batch_size={batch_size} needs {needs}. {advice} Scale the learning rate along with it."
 
 

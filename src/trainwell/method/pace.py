@@ -1,0 +1,63 @@
+"""How to compute, how long it will take, and what to do when memory runs out."""
+
+from pathlib import Path
+
+from trainwell.data.cache import cache_root
+from trainwell.errors import OutOfMemory
+from trainwell.method.screen import Screen
+from trainwell.method.setup import Setup
+from trainwell.training.calibrate import SAMPLES, Calibration, calibrate
+from trainwell.training.engine import Engine
+from trainwell.training.memory import largest_batch, refuse_if_too_large, too_large
+
+
+def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
+    """Calibrate, say what was chosen and how long training will take, and refuse a batch that cannot fit.
+
+    Raises:
+        OutOfMemory: With the largest batch that fits.
+    """
+    recipe, feed = setup.recipe, setup.feeds["train"]
+    count = min(SAMPLES, len(feed), recipe.batch_size)
+    x, y = next(feed.passes(count, count))
+    steps = feed.stream.steps(recipe.epochs)
+    found = calibrate(
+        setup.model,
+        setup.loss,
+        x,
+        y,
+        device=setup.device,
+        batch_size=feed.batch_size,
+        steps=steps,
+        threads=recipe.threads,
+        precision=recipe.precision,
+        layout=recipe.layout,
+        compile=recipe.compile,
+        cache=cache_root(cache) / "calibration",
+    )
+    gain = f", {found.gain:.1f}x as fast as the plain way" if found.gain > 1 else ""
+    earlier = " (timed earlier)" if found.cached else ""
+    screen.say(f"computing with {found.engine(setup.device).text()}{gain}{earlier}")
+    if setup.device.type == "cpu":
+        refuse_if_too_large(setup.model, found.saved_bytes, 1, feed.batch_size)
+    return found
+
+
+def out_of_memory(setup: Setup, engine: Engine) -> OutOfMemory:
+    """The error for a step that ran out of memory: smaller batches are tried, to name the largest that fits."""
+    feed, model = setup.feeds["train"], setup.model
+
+    def attempt(size: int) -> None:
+        model.zero_grad(set_to_none=True)
+        x, y = next(feed.passes(size, size))
+        setup.loss(engine.forward(model, x), y).backward()
+
+    return too_large(feed.batch_size, largest_batch(attempt, feed.batch_size))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,122 @@
+"""The end of a run: the weights that were kept, their scores, what the curves say, and the verdict."""
+
+from typing import Any
+
+import torch
+
+from trainwell.diagnoses import Finding, gravest_first
+from trainwell.diagnoses.curves import read_curves
+from trainwell.errors import Diverged
+from trainwell.method.pace import duration
+from trainwell.method.screen import Screen
+from trainwell.method.setup import Setup
+from trainwell.record import BEST_WEIGHTS, FINDINGS, Record, RunFolder, read_record
+from trainwell.training.engine import Engine
+from trainwell.training.evaluate import score
+from trainwell.training.loop import Trainer
+
+_LABELS = {"train": "training", "valid": "validation", "heldout": "held-out"}
+
+
+def conclude(
+    folder: RunFolder,
+    setup: Setup,
+    engine: Engine,
+    trainer: Trainer,
+    record: Record,
+    findings: list[Finding],
+    screen: Screen,
+) -> None:
+    """Load the weights that were kept into the model, score rows that chose nothing, read the curves, give the verdict.
+
+    Args:
+        folder: The run.
+        setup: What was trained.
+        engine: How to compute.
+        trainer: At the end of its plan.
+        record: Of the run; closed here.
+        findings: Failed checks.
+        screen: Where to say it.
+    """
+    tensors, state = folder.read_tensors(BEST_WEIGHTS)
+    trainer.model.load_state_dict(tensors)
+    lines = read_record(folder.path, "epoch")
+    judged = setup.feeds.get("valid") or setup.feeds["train"]
+    curves = read_curves(
+        lines, baseline=_baseline(judged.target, setup), samples=len(judged), stopped_early=trainer.stopped_early
+    )
+    kept = next((line for line in lines if line["step"] == state["step"]), lines[-1])
+    scores = {key: value for key, value in kept.items() if key.startswith(("train_", "valid_"))}
+    if "heldout" in setup.feeds:
+        held = score(trainer.model, setup.feeds["heldout"], engine, setup.plain_loss)
+        scores |= {f"heldout_{what}": value for what, value in held.items()}
+    for finding in curves:
+        record.add("finding", **finding.json())
+        screen.warn(f"{finding.severity}: {finding.message} {finding.advice}")
+    found = gravest_first(findings + curves)
+    healthy = not any(finding.severity == "error" for finding in found)
+    words = _words(setup, scores, state["epoch"], trainer, healthy)
+    record.add("note", text=words)
+    record.close()
+    verdict = {
+        "finished": True,
+        "healthy": healthy,
+        "words": words,
+        "kept_epoch": state["epoch"],
+        "stopped_early": trainer.stopped_early,
+        "seconds": round(trainer.seconds, 3),
+        "scores": scores,
+    }
+    folder.write_json(FINDINGS, {"findings": [f.json() for f in found], "verdict": verdict})
+    screen.say(words)
+    screen.say(f"run folder: {folder.path}")
+
+
+def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record: Record, screen: Screen) -> None:
+    """Write down that the loss was not finite, and which weights are kept."""
+    kept = (
+        "the best weights so far are kept"
+        if folder.has(BEST_WEIGHTS)
+        else "no epoch was finished, so there are no weights to keep"
+    )
+    finding = Finding(
+        "divergence",
+        "error",
+        f"{error} Now {kept}.",
+        "Lower the rate (optimizer.lr), warm up longer (warmup), or bound the gradient (clip=norm); look at the inputs for "
+        "huge values.",
+    )
+    record.add("finding", **finding.json())
+    record.close()
+    verdict = {"finished": True, "healthy": False, "words": finding.message, "scores": {}}
+    folder.write_json(
+        FINDINGS, {"findings": [f.json() for f in gravest_first([*findings, finding])], "verdict": verdict}
+    )
+    screen.warn(finding.advice)
+
+
+def _baseline(target: torch.Tensor, setup: Setup) -> float:
+    """Score of always giving the commonest class; 0 for R2."""
+    if setup.num_classes is None:
+        return 0.0
+    counts = torch.bincount(target.cpu())
+    return float(counts.max() / counts.sum())
+
+
+def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer, healthy: bool) -> str:
+    name = "accuracy" if setup.num_classes else "r2"
+    parts = [f"{'healthy' if healthy else 'not healthy'}: weights of epoch {epoch:.4g}"]
+    if trainer.stopped_early:
+        parts.append(f"stopped after {setup.recipe.patience} epochs without a better {setup.monitor}")
+    parts += [
+        f"{label} {name} {scores[f'{part}_{name}']:.4f}"
+        for part, label in _LABELS.items()
+        if f"{part}_{name}" in scores
+    ]
+    if "heldout" in setup.feeds:
+        parts.append(f"the {len(setup.feeds['heldout'])} held-out rows chose nothing")
+    elif "valid" in setup.feeds and setup.recipe.keep == "best":
+        parts.append(
+            f"the {len(setup.feeds['valid'])} validation samples chose the weights, so their figure is a little optimistic"
+        )
+    return "; ".join([*parts, f"trained in {duration(trainer.seconds)}"])

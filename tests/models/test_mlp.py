@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from trainwell.errors import BadValue
+from trainwell.models import build, models
+
+
+def test_layers_and_parameters_by_hand() -> None:
+    model = build("mlp", (13,), 3, 0)
+    assert sum(p.numel() for p in model.parameters()) == 13 * 64 + 64 + 64 * 64 + 64 + 64 * 3 + 3
+    assert model(torch.zeros(2, 13)).tolist() == [[0.0] * 3] * 2
+
+
+def test_head_starts_small_and_the_rest_by_the_activation() -> None:
+    model = build(models.part("mlp", widths=[500]), (400,), 300, 0)
+    assert model[1].weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.02)
+    assert model[-1].weight.std().item() == pytest.approx(0.1 * (2 / 800) ** 0.5, rel=0.02)
+    assert model[-1].weight.abs().max().item() <= 0.1 * (6 / 800) ** 0.5
+
+
+def test_no_hidden_layer_is_a_linear_model_and_images_are_flattened() -> None:
+    model = build(models.part("mlp", widths=[]), (2, 3, 3), 4, 0)
+    assert [tuple(p.shape) for p in model.parameters()] == [(4, 18), (4,)]
+    assert model(torch.zeros(5, 2, 3, 3)).shape == (5, 4)
+
+
+def test_a_norm_with_a_shift_takes_the_bias() -> None:
+    assert build(models.part("mlp", norm="batch"), (4,), 2, 0)[1].bias is None
+    assert build("mlp", (4,), 2, 0)[1].bias is not None
+
+
+def test_a_width_of_0_is_refused() -> None:
+    with pytest.raises(BadValue, match=r"mlp.widths=\(4, 0\) is not possible"):
+        build(models.part("mlp", widths=[4, 0]), (4,), 2, 0)
