@@ -14,8 +14,10 @@ from task import Task, Turn, digits
 from trainwell.cli.screen import Terminal
 from trainwell.data.dataset import Data
 from trainwell.data.open import open_data
+from trainwell.method.keeper import FolderKeeper
 from trainwell.method.setup import set_up, shape_of
 from trainwell.recipes import choose
+from trainwell.record import Record, RunFolder
 from trainwell.training.calibrate import calibrate
 from trainwell.training.engine import running
 from trainwell.training.interrupt import Stop
@@ -61,23 +63,6 @@ class Clock:
         self._screen.scored(line)
 
 
-class Lines:
-    """Keeps the lines of the record in memory; a turn ends before anything is saved."""
-
-    def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
-
-    def line(self, kind: str, values: dict[str, Any]) -> None:
-        """Keep a line of the record."""
-        self.lines.append({"kind": kind} | values)
-
-    def save(self, trainer: Trainer) -> None:
-        """Nothing: the turn is over."""
-
-    def best(self, trainer: Trainer) -> None:
-        """Nothing: the turn is over."""
-
-
 def prepare(task: Task, variant: str) -> Turn:
     """A turn of the loop, set up as `trainwell fit` sets it up.
 
@@ -98,7 +83,7 @@ def prepare(task: Task, variant: str) -> Turn:
     plan = setup.plan([EPOCHS])
     steps = len(plan.multipliers)
     found = calibrate(setup.model, setup.loss, x, y, device=device, threads=threads, batch_size=task.batch, steps=steps)
-    engine = found.engine(device, threads)
+    engine = found.engine(device)
     model = engine.place(setup.model)
     trainer = Trainer(
         model,
@@ -109,9 +94,12 @@ def prepare(task: Task, variant: str) -> Turn:
         engine,
         dataclasses.replace(plan, epoch_steps=[steps]),  # nobody pays for the end of an epoch
     )
-    keeper = Lines()
+    place = tempfile.TemporaryDirectory()
+    folder = RunFolder(place.name)
+    keeper = FolderKeeper(folder, Record(folder))
 
     def turn(warm_up: int, steps: int) -> float:
+        assert Path(place.name).is_dir(), "the run folder lives as long as the turns do"
         clock = Clock(warm_up, steps)
         with running(engine):
             trainer.run(keeper, clock, clock.stop)

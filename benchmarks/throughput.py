@@ -28,18 +28,19 @@ REFERENCE = "by hand"
 
 
 class Plan(NamedTuple):
-    """How a network is measured."""
+    """How a network is measured; `threads` of a step so small that a second thread slows it down for everybody."""
 
     batch: int
     warm_up: int
     steps: int
     unit: str
+    threads: int = cores()
 
 
 PLANS = {
     "convnet": Plan(batch=512, warm_up=2, steps=8, unit="images/s"),
     "resnet18": Plan(batch=128, warm_up=2, steps=6, unit="images/s"),
-    "mlp": Plan(batch=32, warm_up=100, steps=1000, unit="us/step"),
+    "mlp": Plan(batch=32, warm_up=100, steps=1000, unit="us/step", threads=1),
 }
 
 RIVALS = {
@@ -68,16 +69,16 @@ class Contender:
         self.name = name
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on exit
         command = [sys.executable, HERE / "contender.py", module, variant, network, arguments.data]
-        options = {"--batch": PLANS[network].batch, "--threads": arguments.threads, "--seed": arguments.seed}
+        threads = arguments.threads or PLANS[network].threads
+        options = {"--batch": PLANS[network].batch, "--threads": threads, "--seed": arguments.seed}
         words = [str(word) for word in (*command, *(part for option in options.items() for part in option))]
-        threads = {name: str(arguments.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         self.process = subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env={**os.environ, **threads, "KERAS_BACKEND": "torch"},
+            env={**os.environ, "OMP_NUM_THREADS": str(threads), "KERAS_BACKEND": "torch"},
         )
         self._answer()
 
@@ -130,7 +131,7 @@ def measure(network: str, names: Sequence[str], arguments: argparse.Namespace) -
             "warm_up": plan.warm_up,
             "steps": steps,
             "turns": arguments.turns,
-            "threads": arguments.threads,
+            "threads": arguments.threads or plan.threads,
             "seed": arguments.seed,
         },
         "unit": plan.unit,
@@ -159,7 +160,7 @@ def main() -> None:
     parser.add_argument("--contenders", nargs="+", help="leave out the others; nothing is written")
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--steps", type=int, help="timed steps a turn")
-    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("--threads", type=int, help="of every contender; all cores, and one for the mlp, if not given")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

@@ -35,7 +35,7 @@ class Finished(NamedTuple):
 
 def run(command: list[object], threads: int) -> Finished:
     """Run a program to its end: what it printed on standard output, its wall time, its peak resident memory."""
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    env = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen([str(word) for word in command], stdout=output, env=env)

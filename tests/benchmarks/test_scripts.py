@@ -68,11 +68,11 @@ def test_turns_are_taken_by_processes_of_their_own(tmp_path: Path) -> None:
     command = [sys.executable, BENCHMARKS / "throughput.py", tmp_path, "--only", "mlp", "--turns", "2", "--steps", "5"]
     before = _results()
     ended = subprocess.run(
-        [*command, "--threads", "1", "--contenders", "by hand", "by hand, bare"], capture_output=True, text=True
+        [*command, "--threads", "1", "--contenders", "by hand", "trainwell"], capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
     order = [line[:38].split("turn")[1].strip() for line in ended.stdout.splitlines()[:4]]
-    assert order == ["1  by hand", "1  by hand, bare", "2  by hand", "2  by hand, bare"]
+    assert order == ["1  by hand", "1  trainwell", "2  by hand", "2  trainwell"]
     assert _results() == before  # a part of the contenders is no result
 
 

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,29 @@ def test_valid_is_a_copy_of_train(folder: Make, cache: Path) -> None:
     (root / "train" / "ants" / "new.png").write_bytes((root / "train" / "ants" / "000.png").read_bytes())
     Image.new("RGB", (16, 16)).save(root / "train" / "ants" / "new.png")
     assert "Nothing is left to learn bees from" in refused(root, cache)
+
+
+def test_a_file_that_has_become_readable_is_read(noise: Callable[..., Image.Image]) -> None:
+    with tempfile.TemporaryDirectory() as name:  # unlike tmp_path, any user may be let in
+        root, cache = Path(name) / "photos", Path(name) / "cache"
+        for k, label in enumerate(("ants", "bees")):
+            (root / label).mkdir(parents=True)
+            for i in range(10):
+                noise(10 * k + i).save(root / label / f"{i}.png")
+        cache.mkdir()
+        for place in (Path(name), cache):
+            os.chmod(place, 0o777)
+        os.chmod(root / "ants" / "3.png", 0)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # root may read everything
+        try:
+            data = open_data(root, cache=cache)
+            assert data.quarantined == (Quarantined("ants/3.png", "cannot be read: Permission denied"),)
+        finally:
+            os.seteuid(user)
+        os.chmod(root / "ants" / "3.png", 0o644)  # changes neither size nor time
+        assert len(open_data(root, cache=cache).x) == 20
 
 
 def test_cache_that_cannot_be_written(folder: Make, tmp_path: Path) -> None:

@@ -74,6 +74,9 @@ def test_any_other_loss_is_measured_on_a_constant_output():
     expected = loss_of_constant(lambda o, t: F.multi_margin_loss(o, t), torch.zeros(10), y)
     assert expected.loss == pytest.approx(0.9)  # margin 1 against each of 9 others, over 10
     assert expected.allowed == pytest.approx(0.225)
+    assert loss_of_constant(F.cross_entropy, torch.zeros(10), y).allowed == 0.25
+    # The targets' mean square is 28.5.
+    assert loss_of_constant(F.mse_loss, torch.zeros(()), y.float()).allowed == pytest.approx(0.25 * 28.5)
 
 
 @pytest.mark.parametrize(

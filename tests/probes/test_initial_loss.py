@@ -25,7 +25,7 @@ def test_a_healthy_network_passes(mlp, batches, digits):
     assert result.advice == ""
     assert result.loss == pytest.approx(math.log(10), abs=0.1)
     assert result.num_batches == 4
-    assert result.message.startswith(f"initial loss {result.loss:.4g}, expected 2.303 +- 0.25 (log 10")
+    assert result.message.startswith(f"loss {result.loss:.4g} before training, expected 2.303 +- 0.25 (log 10")
     assert result.json()["probe"] == "initial_loss"
 
 
@@ -103,7 +103,7 @@ def test_not_finite(mlp, batches):
 
     result = initial_loss(mlp, F.cross_entropy, broken, expected=TEN)
     assert not result.ok
-    assert "initial loss nan, expected 2.303" in result.message
+    assert "loss nan before training, expected 2.303" in result.message
     assert "input holds NaN" in result.advice
     assert result.json()["loss"] is None
     overflowing = initial_loss(

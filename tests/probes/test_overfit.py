@@ -54,6 +54,8 @@ def test_regression_is_measured_against_the_mean_target(sample):
     assert "give the last bias their mean" in result.advice
     nn.init.constant_(model[-1].bias, 1.0)
     assert overfit(model, F.mse_loss, (x, y / 100 - 9)).ok
+    flat = overfit(model, lambda output, target: F.mse_loss(output[:, 0], target), (x, y[:, 0]))
+    assert flat.goal == pytest.approx(result.goal)
 
 
 def test_the_callers_optimizer_is_used_without_decay(sample):

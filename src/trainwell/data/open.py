@@ -13,6 +13,7 @@ from trainwell.data.tables import SUFFIXES, open_table_file
 from trainwell.errors import BadData, BadValue, UnknownName
 from trainwell.family import check_value
 
+_KINDS = {"images": "images", "table": "a table", "own": "a data set of one's own"}
 _EXPECTED = f"a folder of class folders, a table ({', '.join(SUFFIXES)}), an .npz file, or a built-in"
 
 
@@ -76,7 +77,7 @@ def open_data(
     if path.is_dir():
         _refuse_target(target, f"the folder {path}")
         if like is not None and like["kind"] != "images":
-            raise BadData(f"{path} is a folder of images, and the model was trained on a table.")
+            raise BadData(f"{path} is a folder of images, and the model was trained on {_KINDS[like['kind']]}.")
         return open_folder(
             path,
             parts=parts,
@@ -96,7 +97,7 @@ def open_data(
         if image_size is not None:
             raise BadValue(f"image_size has no effect: {path} is a table. Leave it out.")
         if like is not None and like["kind"] != "table":
-            raise BadData(f"{path} is a table, and the model was trained on images.")
+            raise BadData(f"{path} is a table, and the model was trained on {_KINDS[like['kind']]}.")
         return open_table_file(path, target=target, parts=parts, like=like, seed=seed, valid_fraction=valid_fraction)
     hint = " Unpack it first." if suffix in (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar") else ""
     raise BadData(f"{path} is not a kind of file that is read.{hint} Expected {_EXPECTED}.")

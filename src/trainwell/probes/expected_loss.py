@@ -101,11 +101,12 @@ def loss_of_constant(loss: Loss, output: Tensor, targets: Tensor, *, tolerance: 
         loss: (output, target) -> scalar.
         output: The constant output of one sample, (K,) or (): zeros, or what the last bias carries.
         targets: Targets of the training split, (N, ...).
-        tolerance: Share of the expected loss allowed.
+        tolerance: Share of the expected loss allowed; of 1, for class numbers and an expected loss above 1.
     """
     with torch.no_grad():
         value = float(loss(output.expand(len(targets), *output.shape), targets))
-    return Expected(value, tolerance * abs(value), "the loss of a constant output")
+    scale = abs(value) if targets.is_floating_point() else min(1.0, abs(value))
+    return Expected(value, tolerance * scale, "the loss of a constant output")
 
 
 def _in_nats(loss: float, why: str, tolerance: float) -> Expected:

@@ -86,7 +86,7 @@ def initial_loss(
     ok = finite and abs(mean - expected.loss) <= allowed
     return InitialLoss(
         ok=ok,
-        message=f"initial loss {mean:.4g}, expected {expected.loss:.4g} +- {allowed:.2g} ({expected.why})",
+        message=f"loss {mean:.4g} before training, expected {expected.loss:.4g} +- {allowed:.2g} ({expected.why})",
         advice="" if ok else _advice(mean, expected.loss, max(largest, default=None)),
         loss=mean,
         spread=spread,

@@ -119,7 +119,7 @@ def overfit(
     silent = f"; no gradient in {_listed(names)}" if names else ""
     return Overfit(
         ok=ok,
-        message=f"overfit a sample: {seen}{right}, expected at most {best.goal:.3g}{silent}",
+        message=f"{seen}{right}, expected at most {best.goal:.3g}{silent}",
         advice="" if ok else _advice(best, sample),
         initial=best.losses[0],
         loss=best.lowest,
@@ -205,9 +205,11 @@ def _accuracy(output: Any, y: Any) -> float | None:
 def _goal(loss: Loss, initial: float, output: Any, y: Any) -> float:
     if _class_numbers(output, y):
         return max(0.01, 0.01 * min(initial, math.log(output.shape[1])))
-    if isinstance(output, Tensor) and isinstance(y, Tensor) and y.is_floating_point() and y.shape == output.shape:
+    if not isinstance(output, Tensor) or not isinstance(y, Tensor) or not y.is_floating_point():
+        return 0.01 * initial
+    if y.numel() == output.numel():
         with torch.no_grad():
-            blind = float(loss(y.mean(0).expand_as(y), y))
+            blind = float(loss(y.mean(0).expand_as(y).reshape(output.shape), y))
         if 0 < blind < initial:
             initial = blind
     return 0.01 * initial
@@ -282,7 +284,7 @@ def _advice(best: _Attempt, sample: Batch) -> str:
 def _frozen() -> Overfit:
     return Overfit(
         ok=False,
-        message="overfit a sample: no parameter is trainable",
+        message="no parameter is trainable",
         advice="All parameters are frozen or there are none: set requires_grad on what is to be trained.",
         initial=math.nan,
         loss=math.nan,

@@ -291,7 +291,7 @@ def _never_falls(curve: _Curve, diverges: float | None) -> RateRange:
 def _nothing(seen: str, advice: str, curve: _Curve | None = None, diverges: float | None = None) -> RateRange:
     return RateRange(
         ok=False,
-        message=f"learning rate: {seen}",
+        message=seen,
         advice=advice,
         low=None,
         high=None,
