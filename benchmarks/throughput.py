@@ -28,7 +28,7 @@ REFERENCE = "by hand"
 
 
 class Plan(NamedTuple):
-    """How a network is measured; `threads` of a step so small that a second thread slows it down for everybody."""
+    """How a network is measured."""
 
     batch: int
     warm_up: int

@@ -69,9 +69,8 @@ class Draws:
 
     def _bits(self) -> np.ndarray:
         self._calls += 1
-        state = np.uint64(key(self.seed, self._stream, self._calls))
-        state = _mix(state ^ self.indices.astype(np.uint64))
-        return _mix(state ^ self.epochs.astype(np.uint64))
+        start = np.uint64(key(self.seed, self._stream, self._calls))
+        return _mix(_mix(start ^ self.indices.astype(np.uint64)) ^ self.epochs.astype(np.uint64))
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
         """(N,) float32, uniform in [low, high)."""
@@ -122,8 +121,8 @@ def _mix_number(z: int) -> int:
     return z ^ z >> 31
 
 
-def _mix(z: np.ndarray | np.uint64) -> np.ndarray:
-    words = np.atleast_1d(np.asarray(z, dtype=np.uint64)) + np.uint64(_GOLDEN)
+def _mix(z: np.ndarray) -> np.ndarray:
+    words = z + np.uint64(_GOLDEN)
     words = (words ^ words >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ words >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     return words ^ words >> np.uint64(31)

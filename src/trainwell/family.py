@@ -2,7 +2,7 @@
 
 A technique registers itself where it stands::
 
-    @schedules.add("cosine", paper="https://arxiv.org/abs/1608.03983", tune={"final": (0.0, 0.1)}, limits={"final": "[0, 1]"})
+    @schedules.add("cosine", paper="https://arxiv.org/abs/1608.03983", limits={"final": "[0, 1]"})
     def cosine(progress: float, *, final: float = 0.0) -> float: ...
 
 and is found by walking the family's folder, so that a new file is all it takes to add one. What a member acts on comes
@@ -101,8 +101,9 @@ class Member:
         return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @functools.cached_property
-    def _types(self) -> dict[str, Any]:
-        target = self.make.__init__ if inspect.isclass(self.make) else self.make  # type: ignore[misc]
+    def types(self) -> dict[str, Any]:
+        """The annotations of the signature, by name."""
+        target = self.make.__init__ if inspect.isclass(self.make) else self.make
         return typing.get_type_hints(target)
 
     def check(self, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,10 +114,10 @@ class Member:
                 raise UnknownName(f"argument of {self.family}/{self.id}", name, self.hyper)
             where = f"{self.id}.{name}"
             if name in self.parts:
-                optional = value is None and type(None) in typing.get_args(self._types.get(name))
+                optional = value is None and type(None) in typing.get_args(self.types.get(name))
                 checked[name] = None if optional else self.parts[name].part(value)
             else:
-                checked[name] = check_value(where, value, self._types.get(name, Any), self.limits.get(name))
+                checked[name] = check_value(where, value, self.types.get(name, Any), self.limits.get(name))
         missing = [n for n, p in self.hyper.items() if p.default is inspect.Parameter.empty and n not in args]
         if missing:
             raise BadValue(f"{self.family}/{self.id} needs a value for {', '.join(missing)}; none was given.")
@@ -168,7 +169,7 @@ class Family:
             raw: Callable[..., Any] = make
             if inspect.isclass(make):
                 member = Member(self.name, id, make, paper, tune or {}, limits or {}, parts or {}, facts)
-                make.__init__ = _checked(make.__init__, member)  # type: ignore[misc]
+                make.__init__ = _checked(make.__init__, member)
                 shown: Any = make
             else:
                 member = Member(self.name, id, raw, paper, tune or {}, limits or {}, parts or {}, facts)

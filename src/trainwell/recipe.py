@@ -1,7 +1,7 @@
 """A recipe: all of a training run as plain, frozen data.
 
-JSON both ways, edited by `key=value`, refused at construction when a name or a value is wrong. Only what a field says by
-itself is checked here; what two fields say together is judged by the rules in `diagnoses`.
+JSON both ways, edited by `key=value`, refused at construction when a name or a value is wrong. Only what a field says
+by itself is checked here; what two fields say together is judged by the rules in `diagnoses`.
 """
 
 import dataclasses
@@ -71,7 +71,7 @@ class Recipe:
         clip: Bound on the gradient.
         average: Average of the weights, which is what is evaluated and kept.
         norm_bias_rate: Multiplier of the rate for the biases of norm layers.
-        patience: Epochs without improvement of the monitored metric after which training stops; None trains to the end.
+        patience: Epochs without improvement of the monitored metric after which training stops; None is never.
         monitor: Metric by which the best weights are chosen; auto is accuracy or R2 where there is a validation split.
         keep: Give back the best weights by `monitor`, or the last.
         measure: What is measured in training, every `measure_every` steps.
@@ -195,7 +195,7 @@ def parse_edit(edit: str) -> tuple[str, str]:
 
 
 def parse_value(text: str) -> Any:
-    """Plain value from text: none, true, false, a number, a list in brackets, or the text itself."""
+    """Plain value from text: none, true, false, a number, or the text itself."""
     lowered = text.lower()
     if lowered in ("none", "null"):
         return None
@@ -254,7 +254,7 @@ def _assign(inside: dict[str, Any], family: Family, name: str, text: str) -> Non
         return
     parsed = parse_value(text)
     if name in member.hyper:
-        kind = typing.get_type_hints(member.make.__init__ if isinstance(member.make, type) else member.make).get(name)  # type: ignore[misc]
+        kind = member.types.get(name)
         options = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
         if any(typing.get_origin(option) is tuple for option in options) and parsed is not None:
             parsed = [parse_value(item.strip()) for item in text.split(",") if item.strip()]

@@ -53,14 +53,18 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the run folder; raises `BadRun` where another process holds it. Freed by the kernel on any exit."""
         with storing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise BadRun(f"{self.path} cannot be made: a file is in the way. Give another --out.") from error
             handle = open(self.path / ".lock", "a")  # noqa: SIM115  (held until the end of the block)
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise BadRun(
-                    f"{self.path} is in use by another process that trains in it. Wait for it, stop it, or give another --out."
+                    f"{self.path} is in use by another process that trains in it. "
+                    "Wait for it, stop it, or give another --out."
                 ) from error
             yield
 
@@ -71,8 +75,8 @@ class RunFolder:
         shutil.rmtree(self.path / "best", ignore_errors=True)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a JSON file of the run, with the format version in front."""
-        text = json.dumps({"format": FORMAT, **content}, indent=1, allow_nan=False, default=_plain) + "\n"
+        """Write a JSON file of the run, with the format version in front; see `finite`."""
+        text = json.dumps(finite({"format": FORMAT, **content}), indent=1, default=_plain) + "\n"
 
         def write(temporary: Path) -> None:
             temporary.write_text(text, encoding="utf-8")
@@ -131,12 +135,12 @@ class Record:
         with storing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = open(self._path, "ab")  # noqa: SIM115  (closed by `close`)
-            self._file.truncate(offset)
+            self._file.truncate(min(offset, self._file.tell()))
             self._file.seek(0, os.SEEK_END)
 
     def add(self, kind: str, **values: Any) -> None:
         """Append one line; numbers that are not finite are written as null."""
-        line = json.dumps({"kind": kind} | {k: finite(v) for k, v in values.items()}, default=_plain) + "\n"
+        line = json.dumps(finite({"kind": kind, **values}), default=_plain) + "\n"
         with storing(self._path):
             self._file.write(line.encode())
             self._file.flush()
@@ -199,16 +203,18 @@ def _storage_message(path: Path, error: Exception) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The value, or None for a float that JSON cannot hold."""
+    """The value with None for every float that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {name: finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
     """JSON for what numpy, torch and pathlib hand out."""
     if hasattr(value, "json"):
-        return value.json()
+        return finite(value.json())
     if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return dict(value)
+        return finite(value.tolist())
     return str(value)

@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         _complain(str(error))
         return error.exit_code
     except typer.TyperException as error:
-        error.show()
+        _complain(error.format_message())
         return _EXIT_REFUSED
     except (typer.Abort, KeyboardInterrupt):
         _complain("Interrupted.")

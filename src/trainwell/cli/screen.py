@@ -73,9 +73,8 @@ class Terminal:
         self._epochs_seen += 1
         if self._epochs_seen <= _MOST_PLAIN_LINES or self._due():
             losses = "  ".join(f"{part} loss {line[f'{part}_loss']:.4f}" for part, _ in parts)
-            self._print(
-                f"epoch {line['epoch']:<6.4g} {losses} {self._scores.replace('  ', f'  {name} ', 1)}  {line['seconds']:.1f} s"
-            )
+            scores = self._scores.replace("  ", f"  {name} ", 1)
+            self._print(f"epoch {line['epoch']:<6.4g} {losses} {scores}  {line['seconds']:.1f} s")
 
     def done(self) -> None:
         """Take the bar away."""

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainwell.diagnoses import Finding, gravest_first
+from trainwell.diagnoses import Finding, Severity, gravest_first
 from trainwell.method.look import Options, look
 from trainwell.method.picture import inputs_picture
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.setup import Setup, set_up
-from trainwell.probes.expected_loss import loss_of_constant
+from trainwell.probes.expected_loss import KNOWN_LOSSES, Expected, expected_initial_loss, loss_of_constant
 from trainwell.probes.initial_loss import initial_loss
 from trainwell.probes.overfit import overfit
 from trainwell.probes.rate_range import RateRange, rate_range
@@ -107,18 +107,18 @@ def check_setup(
         return engine.forward(network, x)
 
     results: list[tuple[str, Result]] = []
-    expected = loss_of_constant(setup.loss, torch.zeros(setup.num_outputs, device=engine.device), feed.target)
+    expected = _expected(setup)
     first = initial_loss(model, setup.loss, feed.clean, expected=expected, forward=forward)
     results.append(("initial-loss", first))
     sample = feed.some(_balanced(feed.target, setup.num_classes, setup.recipe.seed))
     learnt = overfit(model, setup.plain_loss, sample, forward=forward, seed=setup.recipe.seed)
     results.append(("overfit-sample", learnt))
-    findings = []
+    findings: list[Finding] = []
     for problem, result in results:
         add("check", **result.json())
         _say(screen, problem, result)
         if not result.ok:
-            severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
+            severity: Severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
             findings.append(Finding(problem, severity, result.message, result.advice))
     ranged, rate = _rate(setup, model, forward, rate_pinned)
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
@@ -129,6 +129,15 @@ def check_setup(
         screen.warn(words)
         findings.append(Finding("learning-rate", "warning" if rate_pinned else "note", words))
     return Checked(findings, rate)
+
+
+def _expected(setup: Setup) -> Expected:
+    """The loss before training that the task implies: worked out for known losses, else that of a constant output."""
+    target, loss = setup.feeds["train"].target, setup.recipe.loss
+    if loss.name not in KNOWN_LOSSES:
+        return loss_of_constant(setup.loss, torch.zeros(setup.num_outputs, device=target.device), target)
+    known = {name: value for name, value in loss.args.items() if name in ("smoothing", "delta")}
+    return expected_initial_loss(loss.name, target.cpu(), num_classes=setup.num_classes, **known)
 
 
 def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> tuple[RateRange, float | None]:

@@ -59,8 +59,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a run's weights on data it has not learnt from.
 
-    A folder or file with a test part is scored on that part. The data the run was trained on, where it has no test part,
-    is scored on the rows set aside: the held-out ones, or else the validation ones.
+    A folder or file with a test part is scored on that part. The data the run was trained on, where it has no test
+    part, is scored on the rows set aside: the held-out ones, or else the validation ones.
 
     Args:
         run: The run, or its folder.

@@ -154,7 +154,8 @@ class _Work:
         if wanted > segments[-1]:
             segments.append(wanted)
             self.screen.say(
-                f"{segments[-2]:g} -> {wanted:g} epochs: a further segment at the last rate, which is not the same as one long run"
+                f"{segments[-2]:g} -> {wanted:g} epochs: a further segment at the last rate, "
+                "which is not the same as one long run"
             )
             resolved, requested = resolved.replace(epochs=wanted), requested.replace(epochs=wanted)
         setup = set_up(self.looked.data, resolved, self.device, self.given)
@@ -193,7 +194,8 @@ class _Work:
             self.screen.say(f"going on at step {trainer.step:,} of {trainer.steps:,}")
         left = trainer.steps - trainer.step
         self.screen.say(
-            f"training {left:,} steps of {trainer.feed.batch_size} samples: about {duration(left * calibration.step_seconds)}"
+            f"training {left:,} steps of {trainer.feed.batch_size} samples: "
+            f"about {duration(left * calibration.step_seconds)}"
         )
         try:
             trainer.run(FolderKeeper(self.folder, record), self.screen, self.stop)
@@ -226,7 +228,8 @@ class _Work:
         then, now = self.folder.read_json(DATA)["fingerprint"], self.looked.data.fingerprint
         if then != now:
             raise BadRun(
-                f"The data has changed since {self.folder.path} was started: fingerprint {then[:12]} then, {now[:12]} now. "
+                f"The data has changed since {self.folder.path} was started: "
+                f"fingerprint {then[:12]} then, {now[:12]} now. "
                 "Start anew with --force or another --out."
             )
 

@@ -77,7 +77,8 @@ class Run:
         part, shape = description["model"], tuple(description["input_shape"])
         if part["name"] == GIVEN and given is None:
             raise BadRun(
-                f"{self.path} was trained with a network of one's own ({part['network']}). Give it again to load its weights."
+                f"{self.path} was trained with a network of one's own ({part['network']}). "
+                "Give it again to load its weights."
             )
         model = build(part, shape, description["num_outputs"], 0) if given is None else given
         if not self.folder.has(BEST_WEIGHTS):
@@ -101,4 +102,3 @@ class Run:
     def weights(self) -> dict[str, torch.Tensor]:
         """The best weights by name."""
         return self.folder.read_tensors(BEST_WEIGHTS)[0]
-

@@ -176,7 +176,7 @@ def make_feeds(
             device=device,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
-            augmenter=Augmenter(recipe.augment, size) if recipe.augment and name == "train" else None,  # type: ignore[arg-type]
+            augmenter=Augmenter(recipe.augment, size) if recipe.augment and name == "train" else None,
         )
         for name, rows in data.splits.items()
     }
@@ -200,7 +200,8 @@ def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
     ):
         if not images and getattr(recipe, name) != plain:
             raise BadValue(
-                f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. Leave it out."
+                f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. "
+                "Leave it out."
             )
     if "valid" not in data.splits and recipe.patience is not None:
         raise BadValue(f"patience={recipe.patience} needs a validation split, and this data has none. Leave it out.")

@@ -83,8 +83,8 @@ def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record
         "divergence",
         "error",
         f"{error} Now {kept}.",
-        "Lower the rate (optimizer.lr), warm up longer (warmup), or bound the gradient (clip=norm); look at the inputs for "
-        "huge values.",
+        "Lower the rate (optimizer.lr), warm up longer (warmup), or bound the gradient (clip=norm); "
+        "look at the inputs for huge values.",
     )
     record.add("finding", **finding.json())
     record.close()
@@ -117,6 +117,7 @@ def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer,
         parts.append(f"the {len(setup.feeds['heldout'])} held-out rows chose nothing")
     elif "valid" in setup.feeds and setup.recipe.keep == "best":
         parts.append(
-            f"the {len(setup.feeds['valid'])} validation samples chose the weights, so their figure is a little optimistic"
+            f"the {len(setup.feeds['valid'])} validation samples chose the weights, "
+            "so their figure is a little optimistic"
         )
     return "; ".join([*parts, f"trained in {duration(trainer.seconds)}"])

@@ -5,7 +5,6 @@ from torch import nn
 from trainwell.errors import BadValue
 from trainwell.models import models
 
-
 GIVEN = "given"
 
 
@@ -25,5 +24,6 @@ def given(input_shape: tuple[int, ...], num_outputs: int, *, network: str) -> nn
         None: it is the user's.
     """
     raise BadValue(
-        f"The network {network} was given as an object and cannot be built from its name. Give it again: tw.fit(..., model=...)."
+        f"The network {network} was given as an object and cannot be built from its name. "
+        "Give it again: tw.fit(..., model=...)."
     )

@@ -12,6 +12,8 @@ from torch import Tensor
 from trainwell.errors import BadData, BadValue, UnknownName
 from trainwell.probes.experiment import Loss
 
+KNOWN_LOSSES = ("cross_entropy", "bce", "mse", "mae", "huber")
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -90,7 +92,7 @@ def expected_initial_loss(
         loss = float(np.where(errors <= delta, errors**2 / 2, delta * (errors - delta / 2)).mean())
         why = f"huber loss of the target against {against}"
     else:
-        raise UnknownName("loss with a known initial value", loss_id, ["cross_entropy", "bce", "mse", "mae", "huber"])
+        raise UnknownName("loss with a known initial value", loss_id, KNOWN_LOSSES)
     return Expected(loss, tolerance * loss, why)
 
 

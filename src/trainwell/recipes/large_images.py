@@ -23,8 +23,8 @@ def large_images(shape: Shape) -> Recipe:
         The whole recipe; batch and epochs are sized to the number of samples.
 
     Reference:
-        He et al., "Deep Residual Learning for Image Recognition", 2016; the schedule is that of Goyal et al., "Accurate,
-        Large Minibatch SGD", 2017, with a cosine in place of steps.
+        He et al., "Deep Residual Learning for Image Recognition", 2016; the schedule is that of Goyal et al.,
+        "Accurate, Large Minibatch SGD", 2017, with a cosine in place of steps.
     """
     size = batch_size(shape.count, steps=12, low=16, high=128)
     augment = ("crop",) if shape.reads_one_way else ("flip", "crop")

@@ -125,7 +125,7 @@ def calibrate(
         saved_bytes=chosen.saved_bytes // samples,
     )
     if file is not None:
-        with contextlib.suppress(StorageFailed):  # a cache that cannot be written is no reason to stop
+        with contextlib.suppress(StorageFailed, OSError):  # a cache that cannot be written is no reason to stop
             replace(file, lambda path: _write(path, result))
     return result
 
@@ -139,8 +139,8 @@ def _candidates(
     layouts = layouts if layout == "auto" else (layout,)
     worth_compiling = device.type == "cuda" and steps >= _STEPS_TO_REPAY_COMPILING
     compiles = ((False, True) if worth_compiling else (False,)) if compile == "auto" else (compile == "yes",)
-    numbers = dict.fromkeys((usable_threads(), 1)) if threads is None and device.type == "cpu" else (threads or usable_threads(),)
-    for number in numbers:
+    numbers = [threads or usable_threads()] + [1] * (threads is None and device.type == "cpu")
+    for number in dict.fromkeys(numbers):
         for compiled in compiles:
             for precision_ in precisions:
                 for form in layouts:
@@ -163,7 +163,8 @@ class _Trial:
             self.first = time.perf_counter() - began
             gradients = [p.grad.flatten().double() for p in self._model.parameters() if p.grad is not None]
             self._gradient = torch.cat(gradients) if gradients else torch.zeros(1)
-            self.saved_bytes = bytes_saved(self._model, lambda: engine.forward(self._model, x))
+            with self._fixed_random():
+                self.saved_bytes = bytes_saved(self._model, lambda: engine.forward(self._model, x))
 
     @property
     def seconds(self) -> float:
@@ -184,11 +185,17 @@ class _Trial:
 
     def _step(self) -> None:
         self._model.zero_grad(set_to_none=True)
-        with torch.random.fork_rng(devices=[self.engine.device] if self.engine.device.type == "cuda" else []):
-            torch.manual_seed(0)
+        with self._fixed_random():
             self._loss(self.engine.forward(self._network, self._x), self._y).backward()
         if self.engine.device.type == "cuda":
             torch.cuda.synchronize(self.engine.device)
+
+    @contextlib.contextmanager
+    def _fixed_random(self) -> Iterator[None]:
+        """The same random numbers for every candidate; the caller's are left as they were."""
+        with torch.random.fork_rng(devices=[self.engine.device] if self.engine.device.type == "cuda" else []):
+            torch.manual_seed(0)
+            yield
 
 
 def _name(engine: Engine) -> str:

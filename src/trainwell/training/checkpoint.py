@@ -52,9 +52,9 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any])
         raise BadRun(f"The checkpoint belongs to another network: they differ in {differing}. Start anew with --force.")
     trainer.model.load_state_dict(model)
     moments: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in state["optimizer"].items()}
-    for name, value in _under("optimizer.", tensors).items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index), {})[key] = value
+    for place, value in _under("optimizer.", tensors).items():
+        number, _, name = place.partition(".")
+        moments.setdefault(int(number), {})[name] = value
     groups = trainer.optimizer.state_dict()["param_groups"]
     for index, parameter in enumerate(p for group in trainer.optimizer.param_groups for p in group["params"]):
         for name, value in moments.get(index, {}).items():
@@ -67,7 +67,8 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any])
     trainer.running_loss.copy_(tensors["loop.running_loss"])
     trainer.step, trainer.seconds = state["step"], state["seconds"]
     trainer.running_steps = state["running_steps"]
-    trainer.best_score, trainer.best_loss, trainer.best_epoch = (state[f"best_{what}"] for what in ("score", "loss", "epoch"))
+    trainer.best_score, trainer.best_loss = state["best_score"], state["best_loss"]
+    trainer.best_epoch = state["best_epoch"]
     trainer.stopped_early = state["stopped_early"]
 
 

@@ -1,6 +1,7 @@
 """How the arithmetic of a step is done: number format, memory layout, compilation, threads."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,7 @@ def running(engine: Engine) -> Iterator[None]:
         torch.set_float32_matmul_precision(precision)
 
 
+@functools.cache
 def faster_products_are_exact() -> bool:
     """Whether `medium` matrix products keep the error of fp32 on this CPU.
 

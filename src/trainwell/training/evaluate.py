@@ -24,7 +24,7 @@ def score(
         limit: Samples to look at, evenly spaced; None for all.
 
     Returns:
-        `loss` and `accuracy` in [0, 1] (classification) or `r2` (regression, at most 1).
+        `loss` and `accuracy` in [0, 1] (classification) or `r2` (regression, at most 1; the mean over the columns).
     """
     num_classes = feed.num_classes
     count = 0
@@ -36,23 +36,25 @@ def score(
             for x, y in feed.passes(BATCH, limit):
                 output = engine.forward(model, x)
                 count += len(y)
-                sums.append(torch.stack([loss(output, y).double() * len(y), *_parts(output, y, num_classes)]))
+                sums.append(torch.cat([loss(output, y).double().view(1) * len(y), _sums(output, y, num_classes)]))
     finally:
         model.train(training)
-    total = torch.stack(sums).sum(0).tolist()
+    mean_loss, *total = torch.stack(sums).sum(0).cpu() / count
     if num_classes is not None:
-        return {"loss": total[0] / count, "accuracy": total[1] / count}
-    residual, squares, mean = total[1], total[2], total[3] / count
-    spread = squares - count * mean**2
-    return {"loss": total[0] / count, "r2": 1 - residual / spread if spread > 0 else 0.0}
+        return {"loss": float(mean_loss), "accuracy": float(total[0])}
+    residual, squares, mean = torch.stack(total).view(3, -1)
+    spread = squares - mean**2
+    r2 = torch.where(spread > 0, 1 - residual / spread, 0.0)
+    return {"loss": float(mean_loss), "r2": float(r2.mean())}
 
 
-def _parts(output: Tensor, y: Tensor, num_classes: int | None) -> list[Tensor]:
+def _sums(output: Tensor, y: Tensor, num_classes: int | None) -> Tensor:
+    """Of a batch: the right answers, (1,); or squared residuals, squared targets and targets by column, (3 K,)."""
     if num_classes is not None:
-        return [(output.argmax(1) == y).sum().double()]
-    y = y.double()
+        return (output.argmax(1) == y).sum().double().view(1)
+    y = y.double().view(len(y), -1)
     output = output.double().view_as(y)
-    return [(output - y).square().sum(), y.square().sum(), y.sum()]
+    return torch.cat([(output - y).square().sum(0), y.square().sum(0), y.sum(0)])
 
 
 def outputs(model: nn.Module, feed: Feed, engine: Engine, views: str = "one") -> tuple[Tensor, Tensor]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h of glibc
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
+_TOP_PAD = 64 * 2**20  # bytes by which the heap grows at least
 _CGROUP = Path("/sys/fs/cgroup")
 _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 
@@ -56,8 +57,9 @@ def keep_memory() -> bool:
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
-    libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(_M_MMAP_MAX, 0)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+    mallopt = ctypes.CDLL(None).mallopt
+    wanted = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, _TOP_PAD))
+    return all(mallopt(option, value) == 1 for option, value in wanted)
 
 
 def cpu_name() -> str:
