@@ -218,7 +218,7 @@ class Family:
         module_name, _, attribute = id.partition(":")
         try:
             module = importlib.import_module(module_name)
-        except ImportError as error:
+        except (ImportError, ValueError, TypeError) as error:  # an empty name, or a relative one
             raise BadValue(
                 f"{self.noun} {id!r}: the module {module_name!r} cannot be imported ({error}). "
                 "Expected package.module:attribute, importable from the folder you are in."
@@ -301,7 +301,7 @@ def check_value(where: str, value: Any, kind: Any, limits: str | None = None) ->
     """
     if kind is Any:
         return value
-    ok, value = _fits(value, kind)
+    ok, fitted = _fits(value, kind)
     if not ok:
         raise BadValue(f"{where}={value!r} is not possible: expected {_kind_text(kind)}.")
     if isinstance(value, float) and math.isnan(value):
@@ -312,7 +312,7 @@ def check_value(where: str, value: Any, kind: Any, limits: str | None = None) ->
         below = value <= high if high_closed else value < high
         if not (above and below):
             raise BadValue(f"{where}={value!r} is not possible: expected a value in {limits}.")
-    return value
+    return fitted
 
 
 def _fits(value: Any, kind: Any) -> tuple[bool, Any]:

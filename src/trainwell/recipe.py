@@ -46,7 +46,7 @@ LIMITS = {
     "patience": "[1, inf)",
     "measure_every": "[1, inf)",
     "image_size": "[4, 1024]",
-    "valid_fraction": "(0, 0.9]",
+    "valid_fraction": "(0, 0.5]",
     "threads": "[1, 1024]",
     "seed": "[0, 9007199254740991]",
 }
@@ -77,7 +77,7 @@ class Recipe:
         measure: What is measured in training, every `measure_every` steps.
         measure_every: Steps between two measurements.
         image_size: Side in pixels to which images are brought; None decides from the files.
-        valid_fraction: Share of the rows set aside for validation where the data has no such part; None decides by size.
+        valid_fraction: Share of the rows set aside for validation where the data has no such part; None goes by size.
         views: Predictions at test time are averaged over these views of an image.
         precision: Number format of the forward and backward pass; auto takes the fastest that keeps the numbers.
         layout: Memory layout of images; auto as above.
@@ -161,11 +161,7 @@ class Recipe:
             UnknownName: No such field, technique or argument.
             BadValue: No `=`, or a value that is not possible.
         """
-        pairs = [parse_edit(edit) for edit in edits]
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise BadValue(f"{key} is given {keys.count(key)} times; once is enough.")
+        pairs = check_edits(edits)
         content = self.json()
         for key, text in sorted(pairs, key=lambda pair: pair[0].count(".")):
             _set(content, key.split("."), text)
@@ -185,6 +181,31 @@ class Recipe:
 
 _KINDS: dict[str, Any] = typing.get_type_hints(Recipe)
 
+
+def check_edits(edits: Iterable[str]) -> list[tuple[str, str]]:
+    """Key and value text of each edit; refuses what is wrong in them by themselves, whatever recipe they will change.
+
+    So a slip is told before hours of reading data, not after.
+
+    Raises:
+        UnknownName: No such field or technique.
+        BadValue: No `=`, a key that comes twice, or a value that a plain field cannot take.
+    """
+    pairs = [parse_edit(edit) for edit in edits]
+    keys = [key for key, _ in pairs]
+    for key, text in pairs:
+        if keys.count(key) > 1:
+            raise BadValue(f"{key} is given {keys.count(key)} times; once is enough.")
+        field, inside, _ = key.partition(".")
+        if field not in _KINDS:
+            raise UnknownName("field of a recipe", field, _KINDS)
+        family = FAMILIES.get(field)
+        if family is None:
+            check_value(field, parse_value(text), _KINDS[field], LIMITS.get(field))
+        elif not inside and text.lower() not in ("none", "null", ""):
+            for name in text.split(",") if typing.get_origin(_KINDS[field]) is tuple else [text]:
+                family[name.strip()]
+    return pairs
 
 def parse_edit(edit: str) -> tuple[str, str]:
     """Key and value text of a `key=value` edit."""

@@ -49,6 +49,12 @@ class RunFolder:
         """Whether the run has this file."""
         return (self.path / name).exists()
 
+    def refuse_if_no_folder(self) -> None:
+        """Raise `BadRun` where a file stands in the place of the folder, or of one above it."""
+        taken = next((place for place in (self.path, *self.path.parents) if place.exists()), None)
+        if taken is not None and not taken.is_dir():
+            raise BadRun(f"{self.path} cannot be a run folder: {taken} is a file. Give another --out.")
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run folder; raises `BadRun` where another process holds it. Freed by the kernel on any exit."""
@@ -135,7 +141,7 @@ class Record:
         with storing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = open(self._path, "ab")  # noqa: SIM115  (closed by `close`)
-            self._file.truncate(min(offset, self._file.tell()))
+            self._file.truncate(min(offset, _whole_lines(self._path)))
             self._file.seek(0, os.SEEK_END)
 
     def add(self, kind: str, **values: Any) -> None:
@@ -165,6 +171,11 @@ def read_record(path: str | Path, kind: str | None = None) -> list[dict[str, Any
         if kind is None or line["kind"] == kind:
             lines.append(line)
     return lines
+
+
+def _whole_lines(path: Path) -> int:
+    """Length in bytes without a torn last line: after a power cut a record may be shorter than its checkpoint says."""
+    return path.read_bytes().rfind(b"\n") + 1
 
 
 def replace(path: Path, write: Callable[[Path], None]) -> None:

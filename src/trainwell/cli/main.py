@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0 done and healthy; 1 done or stopped, and unhealthy; 2 the request cannot be carried out; 3 failed midway;
     130 interrupted, 143 terminated, with the checkpoint saved.
     """
+    sys.path.append(os.getcwd())  # model=package.module:factory is looked for where the user is
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -113,6 +113,7 @@ def open_arrays(
         given=given,
         content=content,
         notes=notes,
+        keep_columns=True,
     )
 
 
@@ -215,7 +216,8 @@ def _as_uint8(x: np.ndarray, source: str) -> tuple[np.ndarray, list[str]]:
         return _scaled(x, 1), ["x: values in 0..255 rounded to whole numbers"] if x.dtype.kind == "f" else []
     raise BadData(
         f"{source}: image values from {low:g} to {high:g}. Expected 0..255 or 0..1, without missing values and not yet "
-        "standardised; the preprocessing is fitted and saved with the model."
+        "standardised; the preprocessing is fitted and saved with the model. To hand x to a network of your own as it "
+        "is, give a torch TensorDataset."
     )
 
 

@@ -16,10 +16,10 @@ class Augmenter:
 
     Args:
         parts: Augmentations, in the order of the recipe.
-        size: Height and width of the images; None for a table, which only mixes can augment.
+        size: Height and width of the images; None for other data, which only mixes can augment.
 
     Raises:
-        BadValue: An augmentation of pixels is asked for on a table.
+        BadValue: An augmentation of pixels is asked for where there are none.
     """
 
     def __init__(self, parts: Sequence[Part], size: tuple[int, int] | None) -> None:
@@ -27,7 +27,9 @@ class Augmenter:
         self._size = size
         on_pixels = [part.name for part in parts if not augmentations[part.name].facts.get("mixes_labels")]
         if size is None and on_pixels:
-            raise BadValue(f"augment={','.join(on_pixels)} works on images, and this data is a table. Leave it out.")
+            raise BadValue(
+                f"augment={','.join(on_pixels)} works on stored images, and this data has none. Leave it out."
+            )
         self._geometry: list[Geometry] = []
         self._masks: list[Mask] = []
         self._mixes: list[Mix] = []

@@ -1,8 +1,8 @@
 """Batches by index: from stored rows to what the network is given.
 
 The order is an endless stream: epoch after epoch, each a permutation drawn from (seed, epoch), cut into batches of
-one size. Every sample is visited once an epoch, no batch is short, and a last batch of one sample never comes about; a batch
-may hold the end of one epoch and the start of the next.
+one size. Every sample is visited once an epoch, no batch is short, and a last batch of one sample never comes about; a
+batch may hold the end of one epoch and the start of the next.
 """
 
 import math

@@ -16,12 +16,16 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _UNITS = {pl.Date: 1.0, pl.Datetime: 86_400e6, pl.Duration: 1e6, pl.Time: 1e9}  # -> days, days, seconds, seconds
 
 
-def fit_columns(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
+def fit_columns(frame: pl.DataFrame, *, keep: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
     """Learn from the training rows how each column becomes features.
 
     A column of numbers (truth values and dates too) becomes itself, gaps filled with the median, and, where there are
     gaps, a feature that marks them. A column of words becomes one feature a level, missing counted as one; a level not
     seen here is all zeros. Columns that cannot help are dropped: constant, empty, counting or naming the rows.
+
+    Args:
+        frame: The training rows.
+        keep: Drop only what is empty: for an array, whose width a network of one's own may count on.
 
     Returns:
         The state of the kept columns, plain JSON, and what was dropped or converted in words.
@@ -33,7 +37,7 @@ def fit_columns(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
     dropped: dict[str, list[str]] = {}
     notes: list[str] = []
     for series in frame:
-        state, reason, note = _fit_column(series)
+        state, reason, note = _fit_column(series, keep)
         if state is not None:
             columns.append(state)
         else:
@@ -89,7 +93,7 @@ def feature_names(columns: list[dict[str, Any]]) -> list[str]:
     return names
 
 
-def _fit_column(series: pl.Series) -> tuple[dict[str, Any] | None, str, str]:
+def _fit_column(series: pl.Series, keep: bool) -> tuple[dict[str, Any] | None, str, str]:
     """State or None, why it was dropped, what else is to be said."""
     if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
         return None, f"a kind that is not read ({series.dtype})", ""
@@ -110,9 +114,9 @@ def _fit_column(series: pl.Series) -> tuple[dict[str, Any] | None, str, str]:
     if len(present) == 0:
         return None, "all missing", ""
     gaps = len(present) < len(numbers)
-    if not gaps and present.min() == present.max():
+    if not keep and not gaps and present.min() == present.max():
         return None, "constant", ""
-    if _counts_rows(series, present, gaps):
+    if not keep and _counts_rows(series, present, gaps):
         return None, "counting or naming the rows", ""
     return {"name": series.name, "kind": "number", "median": float(np.median(present)), "gaps": gaps}, "", note
 

@@ -77,6 +77,7 @@ def table_data(
     given: np.ndarray | None,
     content: str,
     notes: list[str],
+    keep_columns: bool = False,
 ) -> Data:
     """Split, encode and describe a table whose target is already known.
 
@@ -92,6 +93,7 @@ def table_data(
         given: `train` or `valid` by row, where the source says it.
         content: Changes with the content of the source.
         notes: What was said so far.
+        keep_columns: Keep columns that cannot help, see `fit_columns`.
 
     Raises:
         BadData: Nothing can be learnt from the rows, or they do not fit `like`.
@@ -114,7 +116,7 @@ def table_data(
     column_notes: list[str] = []
     if like is None:
         learnt = dealt.splits["train"] if parts == "fit" else np.arange(len(y))
-        columns, column_notes = fit_columns(frame[learnt])
+        columns, column_notes = fit_columns(frame[learnt], keep=keep_columns)
     else:
         columns = list(like["columns"])
     x = encode(frame, columns)

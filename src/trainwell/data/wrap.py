@@ -20,7 +20,8 @@ def is_dataset(source: Any) -> bool:
 def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) -> Data:
     """A map-style Dataset of (x, y) as data; x goes to the network as it is.
 
-    The targets are read once, in a pass over the dataset. Whole numbers are classes 0 .. C-1, other numbers are values.
+    The targets are read once, in a pass over the dataset. Whole numbers and booleans are classes 0 .. C-1, other
+    numbers are values.
 
     Args:
         dataset: Anything with `__len__` and `__getitem__` that is a torch Dataset.
@@ -44,7 +45,11 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
         raise BadData(
             f"The items of the dataset are no pairs (x, y) with y a number or an array of one shape: {error}"
         ) from error
-    whole = np.issubdtype(y.dtype, np.integer) and y.ndim == 1
+    if y.dtype.kind not in "biuf":
+        raise BadData(
+            f"The targets of the dataset are {y.dtype}; expected whole numbers for classes, or other numbers."
+        )
+    whole = y.dtype.kind in "biu" and y.ndim == 1
     if whole and y.min() < 0:
         raise BadData(f"Class numbers start at 0; the dataset has {y.min()}.")
     y = y.astype(np.int64 if whole else np.float32)
@@ -53,7 +58,7 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
     classes = tuple(str(number) for number in range(int(y.max()) + 1)) if whole else ()
     fraction = valid_fraction or _VALID_FRACTION
     order = generator("split", seed).permutation(count)
-    held = max(1, round(count * fraction))
+    held = min(max(1, round(count * fraction)), count - 1)
     splits = {"train": np.sort(order[held:]), "valid": np.sort(order[:held])}
     task = "classification" if whole else "regression"
     what = f"{len(classes)} classes" if whole else "values to predict"

@@ -38,8 +38,8 @@ def read_curves(
                 "no-learning",
                 "error",
                 f"The best {split} {name} is {best:.4f}; always giving the same answer reaches {baseline:.4f}.",
-                "The network has not learnt from its inputs. Look at inputs.png and at the failed checks first; then the "
-                "rate (optimizer.lr), the preprocessing and the labels.",
+                "The network has not learnt from its inputs. Look at inputs.png and at the failed checks first; then "
+                "the rate (optimizer.lr), the preprocessing and the labels.",
                 evidence,
             )
         ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainwell.diagnoses import Finding, Severity, gravest_first
+from trainwell.errors import BadRun
 from trainwell.method.look import Options, look
 from trainwell.method.picture import inputs_picture
 from trainwell.method.screen import Screen, Silent
@@ -66,9 +67,11 @@ def check(
         The failed checks, the gravest first.
     """
     options, screen = options or Options(), screen or Silent()
-    folder = RunFolder(out)
+    folder, device = RunFolder(out), pick_device(options.device)
+    folder.refuse_if_no_folder()
+    if folder.exists:
+        raise BadRun(f"{folder.path} holds a run, which the checks would overwrite. Give another --out.")
     looked = look(source, edits, options, screen)
-    device = pick_device(options.device)
     with folder.locked():
         setup = set_up(looked.data, looked.recipe, device)
         folder.write_json(DATA, looked.data.describe() | {"preprocessing": setup.fitted.json()})

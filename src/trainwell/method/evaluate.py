@@ -129,6 +129,8 @@ def _classification(
     probabilities: np.ndarray, target: np.ndarray, classes: list[str], shared: dict[str, Any]
 ) -> Evaluation:
     numbers = list(range(len(classes)))
+    probabilities = probabilities.astype(np.float64)
+    probabilities /= probabilities.sum(1, keepdims=True)  # float32 rows miss 1 by more than log_loss takes
     predicted = probabilities.argmax(1)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         target, predicted, labels=numbers, zero_division=0
@@ -136,7 +138,7 @@ def _classification(
     return Evaluation(
         metrics={
             "accuracy": float(metrics.accuracy_score(target, predicted)),
-            "log_loss": float(metrics.log_loss(target, probabilities.astype(np.float64), labels=numbers)),
+            "log_loss": float(metrics.log_loss(target, probabilities, labels=numbers)),
             "calibration_error": calibration_error(probabilities, target),
             "macro_f1": float(metrics.f1_score(target, predicted, labels=numbers, average="macro", zero_division=0)),
         },

@@ -70,7 +70,8 @@ def fit(
     if resume and out is None:
         raise BadValue("--resume needs the run to go on with: --out RUN.")
     folder = RunFolder(out) if out is not None else _new_folder(source)
-    device = _device(options.device)
+    device = pick_device(options.device)
+    folder.refuse_if_no_folder()
     if folder.exists and not (resume or force):
         raise BadRun(
             f"{folder.path} holds a run. Go on with it by --resume, replace it by --force, or give another --out."
@@ -253,18 +254,6 @@ class _Work:
 
     def _hint(self) -> str:
         return f"Go on with the same command and --out {self.folder.path} --resume."
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = pick_device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadValue(
-            f"--device {name} is not there ({reason}). Expected auto, cpu, or cuda on a machine with one."
-        ) from error
-    return device
 
 
 def _new_folder(source: Any) -> RunFolder:

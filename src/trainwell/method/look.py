@@ -13,8 +13,8 @@ from trainwell.method.setup import shape_of
 from trainwell.models import models
 from trainwell.models.given import GIVEN
 from trainwell.preprocessing import preprocessing
-from trainwell.recipe import Recipe, parse_edit, parse_value
-from trainwell.recipes import Shape, build, choose
+from trainwell.recipe import Recipe, check_edits, parse_edit, parse_value
+from trainwell.recipes import Shape, build, choose, recipes
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,9 @@ def look(
     pairs = dict(parse_edit(edit) for edit in edits)
     name = pairs.pop("recipe", None)
     rest = [edit for edit in edits if not edit.startswith("recipe=")]
+    check_edits(rest)
+    if name is not None:
+        recipes[name]
     data = read(source, options, screen, parts="fit", edits=pairs, recipe=recipe)
     for note in data.notes:
         screen.say(note)
@@ -89,7 +92,9 @@ def look(
     if data.kind == "own":
         chosen = chosen.replace(preprocess=preprocessing.part("none"))
     if own is not None:
-        chosen = chosen.replace(model=models.part(GIVEN, network=own), norm_bias_rate=1.0)
+        chosen = chosen.replace(model=models.part(GIVEN, network=own))
+    if own is not None or ":" in pairs.get("model", ""):
+        chosen = chosen.replace(norm_bias_rate=1.0)  # a recipe's own value is for the network it names
     screen.say(why)
     return Look(data, chosen.edit(rest), why, tuple(pairs))
 

@@ -130,7 +130,7 @@ class Trainer:
         self.running_steps = 0
         self.draws = StepDraws(key(plan.seed, "layers"))
         attach(model, self.draws)
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         self._scales = [(group, float(group.get("rate_scale", 1.0))) for group in optimizer.param_groups]
         self._network = engine.network(model)
         self._waits = engine.device.type != "cpu"
@@ -145,6 +145,11 @@ class Trainer:
         return len(self.plan.multipliers)
 
     @property
+    def finished(self) -> bool:
+        """Whether the plan is carried out, or patience has ended."""
+        return self.step >= self.steps or self.stopped_early
+
+    @property
     def epoch(self) -> float:
         """Passes over the training split so far."""
         return self.step * self.feed.batch_size / len(self.feed)
@@ -152,13 +157,19 @@ class Trainer:
     def run(self, keeper: Keeper, progress: Progress, stop: Stop | None = None) -> None:
         """Train to the end of the plan, or until `stop` is signalled or patience ends.
 
+        Torch's own random state is left as it was.
+
         Raises:
             Diverged: The loss is NaN or infinite.
         """
+        with torch.random.fork_rng(devices=[self.engine.device] if self._waits else []):
+            self._run(keeper, progress, stop)
+
+    def _run(self, keeper: Keeper, progress: Progress, stop: Stop | None) -> None:
         self.model.train()
         ends = set(self.plan.epoch_steps)
         began, saved = time.perf_counter() - self.seconds, time.perf_counter()
-        while self.step < self.steps and not self.stopped_early:
+        while not self.finished:
             measured = self.advance()
             self.seconds = time.perf_counter() - began
             progress.step(self.step, self.steps, self.step * self.feed.batch_size, self._mean_loss)
@@ -171,7 +182,7 @@ class Trainer:
                 self._check_finite()
                 keeper.save(self)
                 saved = time.perf_counter()
-            if leaving:
+            if leaving and not self.finished:
                 return
         if not self.plan.keep_best or self.best_score is None:
             self._keep(keeper)
@@ -188,7 +199,8 @@ class Trainer:
             torch.cuda.manual_seed(self._random + step)
         x, y = self.feed.batch(step)
         if plan.two_pass:
-            loss = self.optimizer.step(lambda: self._gradient(x, y))  # type: ignore[arg-type, return-value]
+            take_step: Any = self.optimizer.step  # which torch takes to deal in floats
+            loss = take_step(lambda: self._gradient(x, y))
             assert loss is not None, "a two-pass optimizer returns the loss of its first pass"
             self._watch(loss)
         else:
@@ -215,7 +227,8 @@ class Trainer:
         return {"lr": torch.tensor(rate), "loss": loss} | found
 
     def _gradient(self, x: Tensor, y: Tensor) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
         loss = self.plan.loss(self.engine.forward(self._network, x), y)
         objective = loss
         for penalty in self.plan.penalties:

@@ -4,10 +4,13 @@ import ctypes
 import math
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 
 import torch
+
+from trainwell.errors import BadValue
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
 _TOP_PAD = 64 * 2**20  # bytes by which the heap grows at least
@@ -72,5 +75,19 @@ def cpu_name() -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one; a device that is not there is the caller's to refuse."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
+    """The device of this name; `auto` is CUDA where there is one.
+
+    Raises:
+        BadValue: No such device, or not on this machine.
+    """
+    if re.fullmatch(r"auto|cpu|cuda(:\d+)?", name) is None:
+        raise BadValue(f"--device {name} is not known. Expected auto, cpu, cuda or cuda:N.")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadValue(
+            f"--device {name} is not there ({reason}). Expected auto, cpu, or cuda on a machine with one."
+        ) from error
+    return device
