@@ -223,7 +223,7 @@ def test_nested_parts_are_checked_and_resolved() -> None:
     assert models.part("mlp", dropout=None).args["dropout"] is None
     with pytest.raises(UnknownName, match="no activation called 'leaky_rel'. Did you mean 'leaky_relu'"):
         models.part("mlp", activation="leaky_rel")
-    with pytest.raises(BadValue, match=r"dropout\.p=1\.0 is not possible: expected a value in \[0, 1\)"):
+    with pytest.raises(BadValue, match=r"dropout\.p=1 is not possible: expected a value in \[0, 1\)"):
         models.part("mlp", dropout={"name": "dropout", "p": 1})
     with pytest.raises(BadValue, match="Expected the name of one of activations, got None"):
         models.part("mlp", activation=None)

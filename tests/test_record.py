@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from trainwell.errors import BadRun, StorageFailed
 from trainwell.family import Part
@@ -183,8 +184,6 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_tensors_of_a_newer_format_are_refused(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
     save_file({"a": torch.zeros(1)}, tmp_path / CHECKPOINT, metadata={"format": str(FORMAT + 1), "state": "{}"})
     with pytest.raises(BadRun, match=f"has format {FORMAT + 1}; this version reads up to {FORMAT}. Upgrade trainwell"):
         RunFolder(tmp_path).read_tensors(CHECKPOINT)
@@ -202,6 +201,8 @@ def test_on_a_full_disk_what_was_saved_before_stays(small_disk: Path) -> None:
         folder.write_json(RECIPE, {"text": "x" * 70_000})
     with pytest.raises(StorageFailed, match=r"Writing .*record\.jsonl failed"):
         record.add("note", text="x" * 70_000)
+    with pytest.raises(StorageFailed, match=r"Writing .*record\.jsonl failed"):
+        record.add("note", text="x")
     record.close()
     tensors, state = folder.read_tensors(CHECKPOINT)
     assert torch.equal(tensors["a"], torch.arange(1000.0))
@@ -232,4 +233,4 @@ def test_a_limit_on_the_size_of_files_is_told_alike(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_writable_is_told_alike() -> None:
     with pytest.raises(StorageFailed, match="failed .*(Permission|permitted|Read-only)"):
-        replace(Path("/proc/sys/kernel/ostype"), lambda temporary: None if temporary.write_text("x") else None)
+        RunFolder("/sys").write_json("run.json", {})

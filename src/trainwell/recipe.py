@@ -207,6 +207,7 @@ def check_edits(edits: Iterable[str]) -> list[tuple[str, str]]:
                 family[name.strip()]
     return pairs
 
+
 def parse_edit(edit: str) -> tuple[str, str]:
     """Key and value text of a `key=value` edit."""
     key, equals, text = edit.partition("=")

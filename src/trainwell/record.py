@@ -100,10 +100,7 @@ class RunFolder:
             ) from error
         except (ValueError, NotADirectoryError) as error:
             raise BadRun(f"{path} cannot be read ({error}). Expected the JSON that 'trainwell fit' wrote.") from error
-        if content.get("format", 0) > FORMAT:
-            raise BadRun(
-                f"{path} has format {content['format']}; this version reads up to {FORMAT}. Upgrade trainwell."
-            )
+        _refuse_newer(path, content.get("format", 0))
         return content
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -125,6 +122,7 @@ class RunFolder:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise BadRun(f"{path} cannot be read ({error}). Expected weights that 'trainwell fit' wrote.") from error
+        _refuse_newer(path, metadata.get("format", 0))
         return tensors, json.loads(metadata.get("state", "{}"))
 
 
@@ -140,16 +138,17 @@ class Record:
         self._path = folder.path / RECORD
         with storing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = open(self._path, "ab")  # noqa: SIM115  (closed by `close`)
+            self._file: IO[bytes] = open(self._path, "ab", buffering=0)  # noqa: SIM115  (closed by `close`)
             self._file.truncate(min(offset, _whole_lines(self._path)))
             self._file.seek(0, os.SEEK_END)
 
     def add(self, kind: str, **values: Any) -> None:
         """Append one line; numbers that are not finite are written as null."""
-        line = json.dumps(finite({"kind": kind, **values}), default=_plain) + "\n"
+        line = (json.dumps(finite({"kind": kind, **values}), default=_plain) + "\n").encode()
         with storing(self._path):
-            self._file.write(line.encode())
-            self._file.flush()
+            written = self._file.write(line)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes were written")
 
     @property
     def offset(self) -> int:
@@ -171,6 +170,11 @@ def read_record(path: str | Path, kind: str | None = None) -> list[dict[str, Any
         if kind is None or line["kind"] == kind:
             lines.append(line)
     return lines
+
+
+def _refuse_newer(path: Path, found: Any) -> None:
+    if str(found).isdigit() and int(found) > FORMAT:
+        raise BadRun(f"{path} has format {found}; this version reads up to {FORMAT}. Upgrade trainwell.")
 
 
 def _whole_lines(path: Path) -> int:

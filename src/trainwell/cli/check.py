@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import Cache, Device, Edits, MaxBroken, Seed, Source, Target, Threads, edits_with
+from trainwell.cli.arguments import (
+    Cache,
+    Device,
+    Edits,
+    KeepMemory,
+    MaxBroken,
+    Seed,
+    Source,
+    Target,
+    Threads,
+    edits_with,
+)
 from trainwell.cli.screen import Terminal
 
 
@@ -22,11 +33,15 @@ def command(
     device: Device = "auto",
     threads: Threads = None,
     seed: Seed = None,
+    keep_memory: KeepMemory = True,
 ) -> int:
     """The checks alone, in seconds: the data, the initial loss, a small sample learnt by heart, the range of rates."""
     from trainwell.method.check import check  # torch is imported when a verb needs it
     from trainwell.method.look import Options
+    from trainwell.training.machine import keep_memory as keep
 
+    if keep_memory:
+        keep()
     options = Options(target=target, max_broken=max_broken, cache=cache, device=device)
     screen = Terminal()
     findings = check(

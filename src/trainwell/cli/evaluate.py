@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainwell.cli.arguments import DATA_HELP, Cache, Device, MaxBroken, Target
+from trainwell.cli.arguments import DATA_HELP, Cache, Device, KeepMemory, MaxBroken, Target
 from trainwell.cli.screen import Terminal
 
 if TYPE_CHECKING:
@@ -23,11 +23,15 @@ def command(
     cache: Cache = None,
     max_broken: MaxBroken = 0.10,
     device: Device = "auto",
+    keep_memory: KeepMemory = True,
 ) -> None:
     """Metrics, per-class figures and the confusion matrix of a run on data it has not learnt from."""
     from trainwell.method.evaluate import evaluate  # torch is imported when a verb needs it
     from trainwell.method.look import Options
+    from trainwell.training.machine import keep_memory as keep
 
+    if keep_memory:
+        keep()
     options = Options(target=target, max_broken=max_broken, cache=cache, device=device)
     found = evaluate(run, source, options=options, screen=Terminal(aside=True))
     print(json.dumps(found.json(), indent=1) if as_json else _table(found))

@@ -22,7 +22,7 @@ from trainwell.probes.rate_range import RateRange, rate_range
 from trainwell.probes.result import Result
 from trainwell.record import DATA, FINDINGS, Record, RunFolder
 from trainwell.training.engine import Engine, running
-from trainwell.training.machine import pick_device, usable_threads
+from trainwell.training.machine import give_back_memory, pick_device, usable_threads
 
 CHECKS = ("initial-loss", "overfit-sample", "learning-rate")
 INPUTS = "inputs.png"
@@ -72,8 +72,8 @@ def check(
     if folder.exists:
         raise BadRun(f"{folder.path} holds a run, which the checks would overwrite. Give another --out.")
     looked = look(source, edits, options, screen)
+    setup = set_up(looked.data, looked.recipe, device)
     with folder.locked():
-        setup = set_up(looked.data, looked.recipe, device)
         folder.write_json(DATA, looked.data.describe() | {"preprocessing": setup.fitted.json()})
         picture = inputs_picture(setup, folder.path / INPUTS)
         screen.say(f"what the network sees: {picture}" if picture else "no picture: this data has no images")
@@ -124,6 +124,7 @@ def check_setup(
             severity: Severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
             findings.append(Finding(problem, severity, result.message, result.advice))
     ranged, rate = _rate(setup, model, forward, rate_pinned)
+    give_back_memory()
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
     _say(screen, "learning-rate", ranged)
     if not ranged.ok:

@@ -82,9 +82,10 @@ def fit(
     looked = look(source, edits, options, screen, recipe=recipe, own=own)
     if looked.recipe.model.name == GIVEN and model is None:
         raise BadValue("The recipe names a network that was given as an object. Give it: fit(..., model=...).")
+    setup = None if resume else set_up(looked.data, looked.recipe, device, model)
     with folder.locked(), listening() as stop:
         work = _Work(folder, looked, device, options, screen, model, stop)
-        return work.go_on() if resume else work.start()
+        return work.go_on() if setup is None else work.start(setup)
 
 
 class _Work:
@@ -103,12 +104,11 @@ class _Work:
         self.folder, self.looked, self.device, self.options = folder, looked, device, options
         self.screen, self.given, self.stop = screen, given, stop
 
-    def start(self) -> Run:
-        """Train from the beginning."""
-        self.folder.clear()
+    def start(self, setup: Setup) -> Run:
+        """Train from the beginning. What was in the folder goes once nothing is left that could be refused."""
         recipe = self.looked.recipe
-        setup = set_up(self.looked.data, recipe, self.device, self.given)
         calibration = choose(setup, self.options.cache, self.screen)
+        self.folder.clear()
         engine = calibration.engine(self.device)
         compiled = "yes" if engine.compile else "no"
         setup.recipe = recipe.replace(
@@ -140,7 +140,7 @@ class _Work:
         self._refuse_other(stored)
         if not self.folder.has(CHECKPOINT):
             self.screen.say("no checkpoint yet: starting from the beginning")
-            return self.start()
+            return self.start(set_up(self.looked.data, self.looked.recipe, self.device, self.given))
         run = Run(self.folder.path)
         resolved, requested = Recipe.from_json(stored["recipe"]), Recipe.from_json(stored["requested"])
         segments = [float(end) for end in stored["segments"]]

@@ -96,7 +96,10 @@ def look(
     if own is not None or ":" in pairs.get("model", ""):
         chosen = chosen.replace(norm_bias_rate=1.0)  # a recipe's own value is for the network it names
     screen.say(why)
-    return Look(data, chosen.edit(rest), why, tuple(pairs))
+    edited = chosen.edit(rest)
+    if "augment" in pairs and "views" not in pairs and all(part.name != "flip" for part in edited.augment):
+        edited = edited.replace(views="one")  # what is not mirrored in training is not mirrored at test time either
+    return Look(data, edited, why, tuple(pairs))
 
 
 def read(

@@ -8,6 +8,7 @@ from trainwell.method.screen import Screen
 from trainwell.method.setup import Setup
 from trainwell.training.calibrate import SAMPLES, Calibration, calibrate
 from trainwell.training.engine import Engine
+from trainwell.training.machine import give_back_memory
 from trainwell.training.memory import largest_batch, refuse_if_too_large, too_large
 
 
@@ -35,6 +36,7 @@ def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
         compile=recipe.compile,
         cache=cache_root(cache) / "calibration",
     )
+    give_back_memory()
     gain = f", {found.gain:.1f}x as fast as the plain way" if found.gain > 1 else ""
     earlier = " (timed earlier)" if found.cached else ""
     screen.say(f"computing with {found.engine(setup.device).text()}{gain}{earlier}")

@@ -100,11 +100,14 @@ def calibrate(
         found = _read(file)
         if found is not None:
             return found
-    trials = [_Trial(engine, model, loss, x, y) for engine in engines]
-    plain = trials[0]
-    kept = [plain] + [
-        trial for trial in trials[1:] if trial.keeps_numbers(plain) and trial.first < _HOPELESS * plain.first
-    ]
+    plain = _Trial(engines[0], model, loss, x, y)
+    kept = [plain]
+    for engine in engines[1:]:
+        if engine.threads < plain.engine.threads and plain.first > _SMALL_STEP_SECONDS:
+            continue  # a step of this size gains by every thread
+        trial = _Trial(engine, model, loss, x, y)
+        if trial.keeps_numbers(plain) and trial.first < _HOPELESS * plain.first:
+            kept.append(trial)
     turns = _TURNS if plain.first > _SMALL_STEP_SECONDS else _TURNS_OF_SMALL_STEPS
     for turn in range(turns):
         fastest_so_far = min(trial.seconds for trial in kept) if turn >= _TURNS else 0.0

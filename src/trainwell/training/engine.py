@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,7 @@ def running(engine: Engine) -> Iterator[None]:
         torch.set_float32_matmul_precision(precision)
 
 
+@functools.cache
 @functools.cache
 def faster_products_are_exact() -> bool:
     """Whether `medium` matrix products keep the error of fp32 on this CPU.

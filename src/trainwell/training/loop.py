@@ -131,7 +131,6 @@ class Trainer:
         self.draws = StepDraws(key(plan.seed, "layers"))
         attach(model, self.draws)
         self._parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
-        self._scales = [(group, float(group.get("rate_scale", 1.0))) for group in optimizer.param_groups]
         self._network = engine.network(model)
         self._waits = engine.device.type != "cpu"
         self._bad = torch.zeros((), dtype=torch.bool, device=engine.device)
@@ -191,8 +190,8 @@ class Trainer:
         """One step of training; returns what was measured, where this step is one to measure."""
         plan, step = self.plan, self.step
         rate = self.rate * plan.multipliers[step]
-        for group, scale in self._scales:
-            group["lr"] = rate * scale
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group.get("rate_scale", 1.0)
         self.draws.step = step
         torch.default_generator.manual_seed(self._random + step)  # for random layers that are not ours
         if self._waits:
@@ -261,7 +260,7 @@ class Trainer:
         late = f", or up to {_LATE_BY} steps before" if self._waits else ""
         raise Diverged(
             f"The loss became {value} at step {self.step + 1} of {self.steps} (epoch {self.epoch:.2f}{late}), "
-            f"at learning rate {self.rate * self.plan.multipliers[self.step]:.3g}{before}."
+            f"at learning rate {self.rate * self.plan.multipliers[min(self.step, self.steps - 1)]:.3g}{before}."
         )
 
     def _mean_loss(self) -> float:
@@ -279,6 +278,8 @@ class Trainer:
             for name, feed, limit in parts:
                 scores = score(self.model, feed, self.engine, plan.plain_loss, limit)
                 line |= {f"{name}_{what}": value for what, value in scores.items()}
+        if not math.isfinite(line["train_loss"]):
+            self._diverged(line["train_loss"])
         self.running_loss.zero_()
         self.running_steps = 0
         self.seconds = seconds()

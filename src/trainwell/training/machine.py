@@ -58,11 +58,21 @@ def keep_memory() -> bool:
     By default every step gives its activations back and faults them in again, page by page. This changes the whole
     process, so it is for a program's own start, never for a library call. Returns whether it took effect.
     """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     wanted = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, _TOP_PAD))
     return all(mallopt(option, value) == 1 for option, value in wanted)
+
+
+def give_back_memory() -> None:
+    """Hand memory that is free, but scattered over the heap, back to the system: after a phase of its own is over."""
+    if _has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _has_glibc() -> bool:
+    return sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
 
 
 def cpu_name() -> str:
