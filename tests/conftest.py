@@ -33,9 +33,7 @@ def bright_quarters() -> Callable[..., dict[str, np.ndarray]]:
 
 
 @pytest.fixture(scope="session")
-def quarters(
-    tmp_path_factory: pytest.TempPathFactory, bright_quarters: Callable[..., dict[str, np.ndarray]]
-) -> Path:
+def quarters(tmp_path_factory: pytest.TempPathFactory, bright_quarters: Callable[..., dict[str, np.ndarray]]) -> Path:
     """`bright_quarters` as an .npz file."""
     path = tmp_path_factory.mktemp("data") / "quarters.npz"
     np.savez(path, **bright_quarters())

@@ -1,5 +1,7 @@
 """Randomness by counter: the same numbers whatever the order of visits, and numbers as random as they claim."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,7 @@ def test_key_changes_with_every_word_its_place_and_its_kind() -> None:
     assert len(keys) == len(words)
     assert all(0 <= number < 2**63 for number in keys)
     near = [key(3, "x", number) for number in range(64)]
-    distances = [bin(a ^ b).count("1") for a, b in zip(near, near[1:], strict=False)]
+    distances = [bin(a ^ b).count("1") for a, b in itertools.pairwise(near)]
     assert 28 < np.mean(distances) < 35  # of 63 bits a half flips
 
 
@@ -63,6 +65,11 @@ def test_every_call_epoch_seed_and_name_gives_other_numbers() -> None:
     assert torch.equal(rows[4], draws().of("a").uniform())
 
 
+def test_sample_and_epoch_are_told_apart() -> None:
+    index, epoch = (grid.flatten() for grid in np.meshgrid(np.arange(64), np.arange(64)))
+    assert len(Draws(0, epoch, index).uniform().unique()) > 4090  # of 4096; by chance one pair in two is equal
+
+
 def test_fixed_draws_stay_over_the_epochs() -> None:
     assert torch.equal(draws(epoch=0).fixed().uniform(), draws(epoch=7).fixed().uniform())
     assert not torch.equal(draws(epoch=0).uniform(), draws(epoch=7).uniform())
@@ -73,7 +80,7 @@ def test_uniform_is_flat_over_samples_and_over_epochs() -> None:
     over_epochs = Draws(0, np.arange(N), np.zeros(N)).uniform()
     for values in (over_samples, over_epochs):
         assert values.dtype == torch.float32
-        assert 0 <= float(values.min())
+        assert float(values.min()) >= 0
         assert float(values.max()) < 1
         counts = torch.histc(values, 50, 0, 1).numpy()
         assert stats.chisquare(counts).pvalue > 0.001
@@ -96,7 +103,7 @@ def test_integers_are_flat_and_hold_both_ends(low: int, high: int) -> None:
 def test_beta_has_the_distribution_of_scipy(alpha: float) -> None:
     values = draws().beta(alpha)
     assert values.dtype == torch.float32
-    assert 0 <= float(values.min())
+    assert float(values.min()) >= 0
     assert float(values.max()) <= 1
     known = stats.beta(alpha, alpha)
     counts, edges = np.histogram(values.numpy(), np.linspace(0, 1, 21))

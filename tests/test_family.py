@@ -221,7 +221,7 @@ def test_nested_parts_are_checked_and_resolved() -> None:
     assert full.args["head_scale"] == 0.1
     assert models.resolve(full) == full
     assert models.part("mlp", dropout=None).args["dropout"] is None
-    with pytest.raises(UnknownName, match="no activation called 'leaky_rel'. Did you mean 'leaky_relu'"):
+    with pytest.raises(UnknownName, match=r"no activation called 'leaky_rel'\. Did you mean 'leaky_relu'"):
         models.part("mlp", activation="leaky_rel")
     with pytest.raises(BadValue, match=r"dropout\.p=1 is not possible: expected a value in \[0, 1\)"):
         models.part("mlp", dropout={"name": "dropout", "p": 1})

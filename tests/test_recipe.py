@@ -70,7 +70,7 @@ def test_a_recipe_is_frozen() -> None:
 
 def test_unknown_and_missing_fields_are_named() -> None:
     content = recipe().json()
-    with pytest.raises(UnknownName, match="There is no field of a recipe called 'epoch'. Did you mean 'epochs'"):
+    with pytest.raises(UnknownName, match=r"There is no field of a recipe called 'epoch'\. Did you mean 'epochs'"):
         Recipe.from_json(content | {"epoch": 3})
     del content["loss"], content["epochs"]
     with pytest.raises(BadValue, match=r"^The recipe lacks loss, epochs\.$"):
@@ -85,7 +85,10 @@ def test_unknown_and_missing_fields_are_named() -> None:
         ("optimizer.rate=1", "There is no argument of optimizers/sgd called 'rate'."),
         ("model.activation=rely", "There is no activation called 'rely'. Did you mean 'relu'?"),
         ("model.activation.slop=1", "There is no argument of activations/relu called 'slop'."),
-        ("model.activatoin.slope=1", "There is no technique inside model called 'activatoin'. Did you mean 'activation'?"),
+        (
+            "model.activatoin.slope=1",
+            "There is no technique inside model called 'activatoin'. Did you mean 'activation'?",
+        ),
         ("optimizer.lr.x=1", "There is no technique inside optimizer called 'lr'."),
         ("augment=flip,crob", "There is no augmentation called 'crob'. Did you mean 'crop'?"),
     ],
@@ -120,7 +123,10 @@ def test_unknown_names_in_edits_are_answered_with_the_nearest(edit: str, message
         ("epochs.x=3", "epochs.x: epochs is a plain value and has no parts. Write epochs=..."),
         ("clip.limit=1", "clip.limit: the recipe has no clip. Name one first: clip=..."),
         ("model.dropout.p=0.1", "model.dropout.p: the recipe has no model.dropout. Name one first: model.dropout=..."),
-        ("augment.mixup.alpha=1", "augment.mixup.alpha: the recipe has no 'mixup' among augment. Add it: augment=...,mixup"),
+        (
+            "augment.mixup.alpha=1",
+            "augment.mixup.alpha: the recipe has no 'mixup' among augment. Add it: augment=...,mixup",
+        ),
         ("augment.flip=1", "augment.flip names a technique; write what to set in it, for example augment.flip.p=0.1"),
     ],
 )

@@ -195,7 +195,7 @@ def test_on_a_full_disk_what_was_saved_before_stays(small_disk: Path) -> None:
     record.add("epoch", epoch=1)
     folder.write_tensors(CHECKPOINT, {"a": torch.arange(1000.0)}, {"step": 1})
     folder.write_json(RECIPE, {"epochs": 3})
-    with pytest.raises(StorageFailed, match=r"Writing .*checkpoint\.safetensors failed .* What was saved before is unt"):
+    with pytest.raises(StorageFailed, match=r"Writing .*checkpoint\.safetensors failed .* What was saved before"):
         folder.write_tensors(CHECKPOINT, {"a": torch.zeros(50_000)}, {"step": 2})
     with pytest.raises(StorageFailed, match=r"Writing .*recipe\.json failed .* go on with --resume"):
         folder.write_json(RECIPE, {"text": "x" * 70_000})
@@ -220,7 +220,8 @@ def test_a_limit_on_the_size_of_files_is_told_alike(tmp_path: Path) -> None:
         "folder.write_tensors(CHECKPOINT, {'a': torch.ones(10)}, {})\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "for act in (lambda: folder.write_tensors(CHECKPOINT, {'a': torch.ones(10_000)}, {}),"
-        " lambda: folder.write_json('data.json', {'a': 'x' * 20_000}), lambda: record.add('note', text='x' * 20_000)):\n"
+        " lambda: folder.write_json('data.json', {'a': 'x' * 20_000}),"
+        " lambda: record.add('note', text='x' * 20_000)):\n"
         "    try:\n        act()\n    except StorageFailed as error:\n        print(error)\n"
         "print(folder.read_tensors(CHECKPOINT)[0]['a'].sum().item())\n"
     )
@@ -232,5 +233,5 @@ def test_a_limit_on_the_size_of_files_is_told_alike(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_writable_is_told_alike() -> None:
-    with pytest.raises(StorageFailed, match="failed .*(Permission|permitted|Read-only)"):
+    with pytest.raises(StorageFailed, match=r"failed .*(Permission|permitted|Read-only)"):
         RunFolder("/sys").write_json("run.json", {})

@@ -202,7 +202,7 @@ def check_edits(edits: Iterable[str]) -> list[tuple[str, str]]:
         family = FAMILIES.get(field)
         if family is None:
             check_value(field, parse_value(text), _KINDS[field], LIMITS.get(field))
-        elif not inside and text.lower() not in ("none", "null", ""):
+        elif not inside and not _is_none(text, family) and text:
             for name in text.split(",") if typing.get_origin(_KINDS[field]) is tuple else [text]:
                 family[name.strip()]
     return pairs
@@ -231,6 +231,11 @@ def parse_value(text: str) -> Any:
     return text
 
 
+def _is_none(text: str, family: Family) -> bool:
+    """Whether the text asks for no technique; in some families `none` is one itself."""
+    return text.lower() in ("none", "null") and text not in family
+
+
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     field = path[0]
     if field not in _KINDS:
@@ -238,10 +243,11 @@ def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     family, several = FAMILIES.get(field), typing.get_origin(_KINDS[field]) is tuple
     if len(path) == 1:
         if several:
-            names = [] if text.lower() in ("none", "") else [name.strip() for name in text.split(",")]
+            assert family is not None, "what holds several values holds techniques"
+            names = [] if _is_none(text, family) or not text else [name.strip() for name in text.split(",")]
             content[field] = [{"name": name} for name in names]
         elif family is not None:
-            content[field] = None if text.lower() in ("none", "null") else {"name": text}
+            content[field] = None if _is_none(text, family) else {"name": text}
         else:
             content[field] = parse_value(text)
         return
@@ -271,7 +277,7 @@ def _set(content: dict[str, Any], path: list[str], text: str) -> None:
 
 def _assign(inside: dict[str, Any], family: Family, name: str, text: str) -> None:
     member = family[inside["name"]]
-    if name in member.parts and text.lower() not in ("none", "null"):
+    if name in member.parts and not _is_none(text, member.parts[name]):
         inside[name] = {"name": text}
         return
     parsed = parse_value(text)

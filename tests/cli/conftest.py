@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from trainwell.cli.main import run
+
 PROGRAM = Path(sys.executable).with_name("trainwell")
 EASY = ("model.width=8", "batch_size=32", "precision=fp32", "layout=contiguous")
 
@@ -64,6 +66,20 @@ def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """The same program within this process, which saves its imports: for what needs no process of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: Any) -> Done:
+        capfd.readouterr()
+        code = run([str(arg) for arg in args])
+        out, err = capfd.readouterr()
+        return Done(code, out, err)
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def in_folder() -> Callable[[Path], Program]:
     """The program, in a folder of choice."""
@@ -90,4 +106,6 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def quarters_run(tmp_path_factory: pytest.TempPathFactory, quarters: Path) -> Finished:
     """A short run on `quarters`, without checks."""
     program = Program(tmp_path_factory.mktemp("quarters"))
-    return Finished(program.cwd / "run", program("fit", quarters, *EASY, "epochs=6", "--no-checks", "--out", "run"), program)
+    return Finished(
+        program.cwd / "run", program("fit", quarters, *EASY, "epochs=6", "--no-checks", "--out", "run"), program
+    )

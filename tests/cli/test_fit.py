@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from trainwell.record import read_record
 
-from .conftest import EASY, Finished, Program
+from .conftest import EASY, Done, Finished, Program
 
 EPOCH_KEYS = ["epoch", "step", "seconds", "lr", "objective"]
 SCORES = ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
@@ -108,32 +108,34 @@ def test_the_record_has_its_documented_lines(digits_run: Finished) -> None:
     assert rates[-1] < 0.2 * peak
 
 
-def test_a_table_of_values(program: Program) -> None:
-    done = program("fit", "diabetes", "epochs=40", "--no-checks", "--out", "run")
+def test_a_table_of_values(inside: Callable[..., Done], tmp_path: Path) -> None:
+    done = inside("fit", "diabetes", "epochs=40", "--no-checks", "--out", "run")
     assert done.code == 0, done.text
-    line = read_record(program.cwd / "run", "epoch")[-1]
+    line = read_record(tmp_path / "run", "epoch")[-1]
     assert list(line)[-4:] == ["train_loss", "train_r2", "valid_loss", "valid_r2"]
     assert "held-out r2 0." in done.out
     assert "66 held-out rows chose nothing" in done.out
-    found = program("evaluate", "run", "diabetes")
+    found = inside("evaluate", "run", "diabetes")
     first, value = found.out.splitlines()[0].split()
     assert (found.code, first) == (0, "r2")
     assert float(value) > 0.2
     assert "samples 66 (heldout)" in found.out
-    held = read(program.cwd / "run" / "findings.json")["verdict"]["scores"]["heldout_r2"]
+    held = read(tmp_path / "run" / "findings.json")["verdict"]["scores"]["heldout_r2"]
     assert float(value) == pytest.approx(held, abs=1e-4)
 
 
-def test_a_csv_file(program: Program) -> None:
+def test_a_csv_file(inside: Callable[..., Done], tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
-    rows = [f"{a:.4f},{'red' if b > 0 else 'blue'},{'yes' if a + b > 0 else 'no'}" for a, b in draws.normal(size=(400, 2))]
+    rows = [
+        f"{a:.4f},{'red' if b > 0 else 'blue'},{'yes' if a + b > 0 else 'no'}" for a, b in draws.normal(size=(400, 2))
+    ]
     rows[3] = f",red,{rows[3].split(',')[2]}"  # a missing value
-    (program.cwd / "t.csv").write_text("\n".join(["size,colour,bought", *rows]) + "\n")
-    done = program("fit", "t.csv", "--target", "bought", "epochs=20", "--out", "run")
+    (tmp_path / "t.csv").write_text("\n".join(["size,colour,bought", *rows]) + "\n")
+    done = inside("fit", "t.csv", "--target", "bought", "epochs=20", "--out", "run")
     assert done.code == 0, done.text
-    data = read(program.cwd / "run" / "data.json")
+    data = read(tmp_path / "run" / "data.json")
     assert data["classes"] == ["no", "yes"]
-    found = program("evaluate", "run", "t.csv", "--target", "bought")
+    found = inside("evaluate", "run", "t.csv", "--target", "bought")
     assert found.code == 0, found.text
     assert found.out.startswith("accuracy 0.")
     assert float(found.out.split()[1]) > 0.7
@@ -147,16 +149,18 @@ def test_an_npz_file_with_images(quarters_run: Finished, quarters: Path) -> None
     assert float(found.out.split()[1]) > 0.9
 
 
-def test_a_folder_of_images_with_a_test_part(program: Program, bright_quarters: Callable[..., dict]) -> None:
+def test_a_folder_of_images_with_a_test_part(
+    inside: Callable[..., Done], tmp_path: Path, bright_quarters: Callable[..., dict]
+) -> None:
     content = bright_quarters(240, side=12)
     for row, (pixels, label) in enumerate(zip(content["x"], content["y"], strict=True)):
-        place = program.cwd / "photos" / ("train" if row < 180 else "test") / f"quarter{label}"
+        place = tmp_path / "photos" / ("train" if row < 180 else "test") / f"quarter{label}"
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(place / f"{row:03}.png")
-    done = program("fit", "photos", *EASY, "epochs=8", "augment=crop", "--out", "run")
+    done = inside("fit", "photos", *EASY, "epochs=8", "augment=crop", "--out", "run")
     assert done.code == 0, done.text
     assert "180 images" in done.out
-    found = program("evaluate", "run", "photos")
+    found = inside("evaluate", "run", "photos")
     assert found.code == 0, found.text
     assert "samples 60 (test)" in found.out
     assert float(found.out.split()[1]) > 0.9

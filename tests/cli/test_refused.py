@@ -1,13 +1,13 @@
 """Requests that cannot be carried out: exit 2, one message that says what came and what to do, nothing written."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from trainwell.cli.main import run
 
-from .conftest import Finished, Program
+from .conftest import Done, Finished, Program
 
 REQUESTS = {
     "fit digit": ("no file, folder or built-in called 'digit'", "Did you mean 'digits'?"),
@@ -102,25 +102,25 @@ def test_a_slip_is_told_before_the_data_is_read(somewhere: Path, capfd: pytest.C
 
 
 def test_the_program_itself_refuses(program: Program) -> None:
-    np.savez(program.cwd / "one.npz", x=np.zeros((20, 4), np.float32), y=np.zeros(20, int))
-    program("fit", "one.npz").refused("one.npz")
     program("fit", "digits", "optimizer=sgdd").refused("Did you mean 'sgd'?")
 
 
-def test_evaluate_refuses_data_of_another_kind(digits_run: Finished, quarters: Path) -> None:
+def test_evaluate_refuses_data_of_another_kind(
+    digits_run: Finished, inside: Callable[..., Done], quarters: Path
+) -> None:
     for source, words in (
         (quarters, ("the model",)),  # three channels against one
         ("iris", ("the model was trained on images",)),
         ("nowhere", ("no file, folder or built-in",)),
     ):
-        digits_run.program("evaluate", digits_run.path, source).refused(*words)
+        inside("evaluate", digits_run.path, source).refused(*words)
 
 
-def test_evaluate_refuses_classes_the_model_does_not_know(program: Program) -> None:
+def test_evaluate_refuses_classes_the_model_does_not_know(inside: Callable[..., Done], tmp_path: Path) -> None:
     rows = [f"{k % 7},{k % 11},{'ab'[k % 2]}" for k in range(60)]
-    (program.cwd / "old.csv").write_text("\n".join(["size,weight,label", *rows]))
-    (program.cwd / "new.csv").write_text("\n".join(["size,weight,label", *rows, "1,2,c"]))
-    (program.cwd / "less.csv").write_text("\n".join(["size,label", *(f"{k},{'ab'[k % 2]}" for k in range(9))]))
-    assert program("fit", "old.csv", "--target", "label", "epochs=1", "--no-checks", "--out", "run").code in (0, 1)
-    program("evaluate", "run", "new.csv", "--target", "label").refused("c")
-    program("evaluate", "run", "less.csv", "--target", "label").refused("weight")
+    (tmp_path / "old.csv").write_text("\n".join(["size,weight,label", *rows]))
+    (tmp_path / "new.csv").write_text("\n".join(["size,weight,label", *rows, "1,2,c"]))
+    (tmp_path / "less.csv").write_text("\n".join(["size,label", *(f"{k},{'ab'[k % 2]}" for k in range(9))]))
+    assert inside("fit", "old.csv", "--target", "label", "epochs=1", "--no-checks", "--out", "run").code in (0, 1)
+    inside("evaluate", "run", "new.csv", "--target", "label").refused("c")
+    inside("evaluate", "run", "less.csv", "--target", "label").refused("weight")

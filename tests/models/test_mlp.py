@@ -32,3 +32,30 @@ def test_a_norm_with_a_shift_takes_the_bias() -> None:
 def test_a_width_of_0_is_refused() -> None:
     with pytest.raises(BadValue, match=r"mlp.widths=\(4, 0\) is not possible"):
         build(models.part("mlp", widths=[4, 0]), (4,), 2, 0)
+
+
+def test_skip_adds_a_line_that_starts_at_0() -> None:
+    plain, model = build("mlp", (2, 3), 2, 0), build(models.part("mlp", skip=True), (2, 3), 2, 0)
+    x = torch.arange(12.0).reshape(2, 2, 3)
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in plain.parameters()) + 6 * 2
+    assert torch.equal(model(x), model.deep(x))
+    model.wide.weight.data[1] = 1.0
+    assert (model(x) - model.deep(x)).tolist() == [[0.0, pytest.approx(15)], [0.0, pytest.approx(51)]]
+
+
+def test_skip_leaves_the_start_of_the_rest_as_it_is() -> None:
+    model = build(models.part("mlp", widths=[500], skip=True), (400,), 300, 0)
+    assert model.deep[1].weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.02)
+    assert model.deep[-1].weight.std().item() == pytest.approx(0.1 * (2 / 800) ** 0.5, rel=0.02)
+    assert not model.deep[-1].bias.any()
+
+
+def test_the_line_learns() -> None:
+    model = build(models.part("mlp", skip=True), (4,), 2, 0)
+    model(torch.ones(3, 4)).sum().backward()
+    assert model.wide.weight.grad.tolist() == [[3.0] * 4] * 2
+
+
+def test_skip_without_hidden_layers_is_refused() -> None:
+    with pytest.raises(BadValue, match=r"mlp\.skip=True has no effect without hidden layers"):
+        build(models.part("mlp", widths=[], skip=True), (4,), 2, 0)

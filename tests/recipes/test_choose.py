@@ -11,7 +11,11 @@ from trainwell.recipes import Shape, batch_size, build, choose, recipes
 
 PHOTOS = Shape("images", (3, 32, 32), ("ant", "bee"), 50_000)
 SHAPES = {
-    "small_images": [PHOTOS, Shape("images", (1, 28, 28), tuple("0123456789"), 300), Shape("images", (3, 64, 8), (), 5)],
+    "small_images": [
+        PHOTOS,
+        Shape("images", (1, 28, 28), tuple("0123456789"), 300),
+        Shape("images", (3, 64, 8), (), 5),
+    ],
     "large_images": [Shape("images", (3, 65, 40), ("ant", "bee"), 244), Shape("images", (3, 224, 224), tuple("ab"), 2)],
     "table": [Shape("table", (13,), ("a", "b"), 178), Shape("table", (10,), (), 442)],
 }
@@ -69,7 +73,7 @@ def test_every_recipe_says_what_it_is_and_where_it_comes_from(name: str) -> None
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="no recipe called 'tables'. Did you mean 'table'"):
+    with pytest.raises(UnknownName, match=r"no recipe called 'tables'\. Did you mean 'table'"):
         build("tables", SHAPES["table"][0])
 
 

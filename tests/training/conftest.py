@@ -76,7 +76,9 @@ def quiet() -> Quiet:
 def feeds() -> Callable[..., tuple[Feed, Feed]]:
     """Training and validation feed of some digits."""
 
-    def make(images: bool = False, seed: int = 0, augment: Sequence[Any] = (), batch_size: int = 32) -> tuple[Feed, Feed]:
+    def make(
+        images: bool = False, seed: int = 0, augment: Sequence[Any] = (), batch_size: int = 32
+    ) -> tuple[Feed, Feed]:
         bunch = load_digits()
         x = np.rint(bunch.images * 255 / 16).astype(np.uint8)[..., None] if images else bunch.data.astype(np.float32)
         engine = Augmenter([augmentations.part(p) for p in augment], (8, 8) if images else None) if augment else None

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -54,6 +55,9 @@ def run(arguments: Sequence[str]) -> int:
         return _EXIT_FAILED
     except OSError as error:
         _complain(f"{error}. Free some space, or check the permissions." if error.errno == errno.ENOSPC else str(error))
+        return _EXIT_FAILED
+    except Exception:  # a mistake of ours, or in a network or data set of one's own: 1 would say that training ended
+        traceback.print_exc()
         return _EXIT_FAILED
     return code or 0
 

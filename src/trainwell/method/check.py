@@ -30,7 +30,8 @@ _SAMPLE = 20  # samples to be learnt by heart
 _PROBE_BATCH = 256  # a range test with larger batches costs more than it tells
 _LARGE_STEP = 128  # samples from which a step is dear enough to take fewer of them
 _BELOW, _ABOVE = 1e-3, 30.0  # the range tried, as multiples of the recipe's rate
-_MARGIN = 3.0  # the test starts cold and is short; with warm-up, rates this much beyond its interval train
+_MARGIN = 3.0  # with warm-up a rate may lie this much above the interval, but has to lie as much below divergence
+_BELOW_INTERVAL = 30.0  # the test is short: rates this much below its interval train well when given the time
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> t
 def _outside(rate: float, ranged: RateRange) -> bool:
     if ranged.low is None or ranged.high is None or ranged.suggestion is None:
         return False
-    return not ranged.low / _MARGIN / 10 <= rate <= ranged.high * _MARGIN
+    top = ranged.high * _MARGIN if ranged.diverges is None else ranged.diverges / _MARGIN
+    return not ranged.low / _BELOW_INTERVAL <= rate <= top
 
 
 def _rate_words(rate: float, ranged: RateRange, chosen: float | None, pinned: bool) -> str | None:

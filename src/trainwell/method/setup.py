@@ -150,6 +150,8 @@ def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | 
         prepare(model, next(feeds["train"].passes(count, count))[0].cpu())
     else:
         model = given
+    if given is not None or ":" in recipe.model.name:
+        _refuse_misfit(model, next(feeds["train"].passes(2, 2))[0], num_outputs, data.task)
     losses_of = [_loss(recipe, smooth) for smooth in (True, False)]
     return Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
 
@@ -185,6 +187,29 @@ def make_feeds(
 def _loss(recipe: Recipe, smooth: bool) -> Loss:
     args = {name: value for name, value in recipe.loss.args.items() if smooth or name != "smoothing"}
     return losses.bind({"name": recipe.loss.name, **args})
+
+
+def _refuse_misfit(model: nn.Module, x: Tensor, num_outputs: int, task: str) -> None:
+    """Send two samples through a network from outside: what does not fit is told before anything is trained."""
+    name, training = type(model).__name__, model.training
+    first = next(model.parameters(), None)
+    try:
+        with torch.no_grad():
+            output = model.eval()(x if first is None else x.to(first.device))
+    except Exception as error:
+        raise BadValue(
+            f"The network ({name}) fails on a batch of shape {tuple(x.shape)}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        model.train(training)
+    if not isinstance(output, Tensor):
+        raise BadValue(f"The network ({name}) gives {type(output).__name__}, expected a tensor.")
+    fits = output.shape == (len(x), num_outputs) or (task == "regression" and output.shape == (len(x),))
+    if not fits:
+        raise BadValue(
+            f"The network ({name}) gives {tuple(output.shape)} for a batch of shape {tuple(x.shape)}, expected "
+            f"{(len(x), num_outputs)}: one output for each {'class' if task == 'classification' else 'value to predict'}."
+        )
 
 
 def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:

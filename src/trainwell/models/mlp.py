@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from torch import nn
+from torch import Tensor, nn
 
 from trainwell.activations import activations, width_factor
 from trainwell.dropouts import dropouts
@@ -12,6 +12,25 @@ from trainwell.family import Part
 from trainwell.initializers import initializers
 from trainwell.models import dropped, initialized, models
 from trainwell.norms import norms
+
+
+class WideAndDeep(nn.Module):
+    """A linear path beside a deep one: the sum of their outputs.
+
+    Args:
+        deep: (N, ...) -> (N, K).
+        num_inputs: Values of one input.
+        num_outputs: K.
+    """
+
+    def __init__(self, deep: nn.Module, num_inputs: int, num_outputs: int) -> None:
+        super().__init__()
+        self.deep = deep
+        self.wide = nn.Linear(num_inputs, num_outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs, (N, K)."""
+        return self.deep(x) + self.wide(x.flatten(1))
 
 
 @models.add(
@@ -29,6 +48,7 @@ def mlp(
     dropout: Part | str | None = None,
     initializer: Part | str = "auto",
     head_scale: float = 0.1,
+    skip: bool = False,
 ) -> nn.Module:
     """Stack fully connected layers, each followed by norm, activation and dropout; then a linear head.
 
@@ -43,26 +63,35 @@ def mlp(
         dropout: Behind each activation, or around each hidden layer where it drops weights.
         initializer: Of all weights.
         head_scale: Factor on the initial weights of the head: small, so that the initial loss is what the task implies.
+        skip: Add a linear path from the inputs to the outputs, which starts at 0. What is linear then need not pass
+            through the hidden layers, so that these can be regularised harder: worth it on tables of few rows.
 
     Returns:
         (N, *input_shape) -> (N, num_outputs).
 
     Raises:
-        BadValue: A width is below 1.
+        BadValue: A width is below 1, or `skip` beside no hidden layer, which would be the same line twice.
 
     Reference:
-        Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", 1986.
+        Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", 1986; skip: Cheng et
+        al., "Wide & Deep Learning for Recommender Systems", 2016.
     """
     if any(width < 1 for width in widths):
         raise BadValue(f"mlp.widths={widths!r} is not possible: expected whole numbers of at least 1.")
+    if skip and not widths:
+        raise BadValue("mlp.skip=True has no effect without hidden layers: it is a linear model then. Leave it out.")
     factor = width_factor(activation)
-    model = nn.Sequential(nn.Flatten())
-    for fan_in, width in itertools.pairwise((math.prod(input_shape), *widths)):
+    num_inputs = math.prod(input_shape)
+    deep = nn.Sequential(nn.Flatten())
+    for fan_in, width in itertools.pairwise((num_inputs, *widths)):
         normed = norms.build(norm, width * factor, 0)
         linear = nn.Linear(fan_in, width * factor, bias=getattr(normed, "bias", None) is None)
         layer, *behind = dropped(dropout, linear)
-        model.extend([layer, normed, activations.build(activation), *behind])
-    head = nn.Linear(widths[-1] if widths else math.prod(input_shape), num_outputs)
-    model.append(head)
+        deep.extend([layer, normed, activations.build(activation), *behind])
+    head = nn.Linear(widths[-1] if widths else num_inputs, num_outputs)
+    deep.append(head)
+    model = WideAndDeep(deep, num_inputs, num_outputs) if skip else deep
     initialized(model, initializer, activation=activation, head=head, head_scale=head_scale)
+    if isinstance(model, WideAndDeep):
+        nn.init.zeros_(model.wide.weight)  # the initial loss is that of the head alone
     return model

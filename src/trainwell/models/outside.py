@@ -37,7 +37,10 @@ def adapted(id: str, factory: Callable[..., Any]) -> Callable[..., nn.Module]:
         known = hyper | {_SHAPE: input_shape} | dict.fromkeys(_OUTPUTS, num_outputs)
         given = {name: known[name] for name in parameters if name in known}
         leading = [name for name in given if parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY]
-        built = factory(*[given.pop(name) for name in leading], **given)
+        try:
+            built = factory(*[given.pop(name) for name in leading], **given)
+        except Exception as error:
+            raise BadValue(f"model {id!r} cannot be made: {type(error).__name__}: {error}") from error
         if not isinstance(built, nn.Module):
             raise BadValue(f"model {id!r} gave {type(built).__name__}, expected a torch.nn.Module.")
         return built

@@ -27,7 +27,7 @@ _WORTH_IT = 1.15  # a smaller gain keeps the plain choice, so that two runs of o
 _TURNS, _TURNS_OF_SMALL_STEPS = 3, 15
 SAMPLES = 256  # enough for the ratio between two ways to compute; the time of a step follows in proportion
 _LEAST_COSINE = 0.95  # between the gradients of a candidate and those of fp32
-_HOPELESS = 3.0  # a first step this many times slower than the plain one is not timed again
+_HOPELESS = 3.0  # a first step this many times slower than the plain one is not timed again, unless it is small
 _SMALL_STEP_SECONDS = 0.05  # up to here one thread may beat several
 _STEPS_TO_REPAY_COMPILING = 2000
 
@@ -106,7 +106,7 @@ def calibrate(
         if engine.threads < plain.engine.threads and plain.first > _SMALL_STEP_SECONDS:
             continue  # a step of this size gains by every thread
         trial = _Trial(engine, model, loss, x, y)
-        if trial.keeps_numbers(plain) and trial.first < _HOPELESS * plain.first:
+        if trial.keeps_numbers(plain) and trial.first < max(_HOPELESS * plain.first, _SMALL_STEP_SECONDS):
             kept.append(trial)
     turns = _TURNS if plain.first > _SMALL_STEP_SECONDS else _TURNS_OF_SMALL_STEPS
     for turn in range(turns):
@@ -114,9 +114,7 @@ def calibrate(
         for trial in kept:
             if turn < _TURNS or trial.seconds < 2 * fastest_so_far:
                 trial.turn()
-    fastest = min(kept, key=lambda trial: trial.seconds)
-    gain = plain.seconds / fastest.seconds
-    chosen = fastest if gain >= _WORTH_IT else plain
+    chosen = kept[choice([trial.seconds for trial in kept])]
     result = Calibration(
         precision=chosen.engine.precision,
         layout=chosen.engine.layout,
@@ -131,6 +129,12 @@ def calibrate(
         with contextlib.suppress(StorageFailed, OSError):  # a cache that cannot be written is no reason to stop
             replace(file, lambda path: _write(path, result))
     return result
+
+
+def choice(seconds: list[float]) -> int:
+    """Which of several ways to take, by their times: the fastest, or the first where that gains little."""
+    fastest = min(range(len(seconds)), key=seconds.__getitem__)
+    return fastest if seconds[0] / seconds[fastest] >= _WORTH_IT else 0
 
 
 def _candidates(
@@ -162,7 +166,8 @@ class _Trial:
         self._times: list[float] = []
         with running(engine):
             began = time.perf_counter()
-            self._step()
+            with _nothing_dropped(self._model):  # masks differ with the layout and the number format
+                self._step()
             self.first = time.perf_counter() - began
             gradients = [p.grad.flatten().double() for p in self._model.parameters() if p.grad is not None]
             self._gradient = torch.cat(gradients) if gradients else torch.zeros(1)
@@ -199,6 +204,17 @@ class _Trial:
         with torch.random.fork_rng(devices=[self.engine.device] if self.engine.device.type == "cuda" else []):
             torch.manual_seed(0)
             yield
+
+
+@contextlib.contextmanager
+def _nothing_dropped(model: nn.Module) -> Iterator[None]:
+    """The model with its dropout layers, ours and torch's, switched off."""
+    dropping = [m for m in model.modules() if hasattr(m, "draws") or isinstance(m, nn.modules.dropout._DropoutNd)]
+    for module in dropping:
+        module.training = False
+    yield
+    for module in dropping:
+        module.training = True
 
 
 def _name(engine: Engine) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
