@@ -83,6 +83,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
+def test_who_reads_during_a_write_sees_the_old_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def renew(temporary: Path) -> None:
+        temporary.write_text("new")
+
+    with open(path) as reader:
+        replace(path, renew)
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
+
+
 def test_the_record_holds_one_flat_object_a_line(tmp_path: Path) -> None:
     record = Record(RunFolder(tmp_path / "run"))
     record.add("epoch", epoch=1, loss=torch.tensor(0.5), lr=float("inf"))

@@ -64,7 +64,7 @@ def test_buffers_are_averaged_in_place_and_the_model_may_be_frozen() -> None:
 
 
 def test_impossible_values_are_refused() -> None:
-    with pytest.raises(BadValue, match=r"ema.decay=1.0 is not possible: expected a value in \[0, 1\)"):
+    with pytest.raises(BadValue, match=r"ema.decay=1 is not possible: expected a value in \[0, 1\)"):
         averages.part("ema", decay=1)
     with pytest.raises(BadValue, match=r"lookahead.every=0"):
         averages.part("lookahead", every=0)

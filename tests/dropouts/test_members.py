@@ -51,5 +51,5 @@ def test_layers_are_numbered_in_order_and_survive_a_copy() -> None:
 
 
 def test_dropping_all_is_refused() -> None:
-    with pytest.raises(BadValue, match=r"dropout.p=1.0 is not possible: expected a value in \[0, 1\)"):
+    with pytest.raises(BadValue, match=r"dropout.p=1 is not possible: expected a value in \[0, 1\)"):
         dropouts["dropout"](p=1)

