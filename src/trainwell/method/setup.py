@@ -173,7 +173,7 @@ def make_feeds(
             y,
             rows,
             images=images,
-            prepare=fitted,
+            prepare=None if data.kind == "own" else fitted,
             num_classes=len(data.classes) or None,
             device=device,
             batch_size=recipe.batch_size,
