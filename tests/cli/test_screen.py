@@ -12,10 +12,12 @@ from trainwell.cli.screen import Terminal
 
 from .conftest import EASY, PROGRAM, Done, Program
 
-NAME = "a [red] b [/x] :smile: " + "long" * 30
+FOLDER = "a [red] b ["
+NAME = f"{FOLDER}/x] :smile: " + "long" * 30
 
 
 def test_names_that_look_like_markup(inside: Callable[..., Done], tmp_path: Path, quarters: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
     (tmp_path / f"{NAME}.npz").write_bytes(quarters.read_bytes())
     done = inside("fit", f"{NAME}.npz", *EASY, "epochs=1", "--no-checks", "--out", NAME)
     assert done.code in (0, 1), done.text
@@ -23,6 +25,7 @@ def test_names_that_look_like_markup(inside: Callable[..., Done], tmp_path: Path
 
 
 def test_on_a_terminal_too(program: Program, quarters: Path) -> None:
+    (program.cwd / FOLDER).mkdir()
     (program.cwd / f"{NAME}.npz").write_bytes(quarters.read_bytes())
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """How to compute, how long it will take, and what to do when memory runs out."""
 
+import copy
 from pathlib import Path
 
 from trainwell.data.cache import cache_root
@@ -9,7 +10,13 @@ from trainwell.method.setup import Setup
 from trainwell.training.calibrate import SAMPLES, Calibration, calibrate
 from trainwell.training.engine import Engine
 from trainwell.training.machine import give_back_memory
-from trainwell.training.memory import largest_batch, refuse_if_too_large, too_large
+from trainwell.training.memory import (
+    bytes_saved,
+    largest_batch,
+    largest_that_fits,
+    refuse_if_too_large,
+    too_large,
+)
 
 
 def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
@@ -19,7 +26,7 @@ def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
         OutOfMemory: With the largest batch that fits.
     """
     recipe, feed = setup.recipe, setup.feeds["train"]
-    count = min(SAMPLES, len(feed), recipe.batch_size)
+    count = _samples_to_time(setup)
     x, y = next(feed.passes(count, count))
     steps = feed.stream.steps(recipe.epochs)
     found = calibrate(
@@ -43,6 +50,25 @@ def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
     if setup.device.type == "cpu":
         refuse_if_too_large(setup.model, found.saved_bytes, 1, feed.batch_size)
     return found
+
+
+def _samples_to_time(setup: Setup) -> int:
+    """Samples the calibration may take: fewer where they would fill more than half of the free memory.
+
+    Raises:
+        OutOfMemory: Not even two of them fit, and so no batch does.
+    """
+    feed = setup.feeds["train"]
+    count = min(SAMPLES, feed.batch_size)
+    if setup.device.type != "cpu":
+        return count
+    network, (x, _) = copy.deepcopy(setup.model).train(), next(feed.passes(2, 2))
+    fits = largest_that_fits(network, bytes_saved(network, lambda: network(x)), len(x))
+    if fits is None or fits >= 2 * count:
+        return count
+    if fits < 2:
+        raise too_large(feed.batch_size, fits)
+    return 2 ** (fits // 2).bit_length() // 2
 
 
 def out_of_memory(setup: Setup, engine: Engine) -> OutOfMemory:

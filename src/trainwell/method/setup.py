@@ -206,9 +206,10 @@ def _refuse_misfit(model: nn.Module, x: Tensor, num_outputs: int, task: str) -> 
         raise BadValue(f"The network ({name}) gives {type(output).__name__}, expected a tensor.")
     fits = output.shape == (len(x), num_outputs) or (task == "regression" and output.shape == (len(x),))
     if not fits:
+        what = "class" if task == "classification" else "value to predict"
         raise BadValue(
             f"The network ({name}) gives {tuple(output.shape)} for a batch of shape {tuple(x.shape)}, expected "
-            f"{(len(x), num_outputs)}: one output for each {'class' if task == 'classification' else 'value to predict'}."
+            f"{(len(x), num_outputs)}: one output for each {what}."
         )
 
 

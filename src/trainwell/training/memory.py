@@ -45,11 +45,26 @@ def refuse_if_too_large(model: nn.Module, saved: int, samples: int, batch_size: 
     free = free_memory()
     if free is None:
         return
-    weights = _COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
-    each = _WORKSPACE * saved / samples
+    weights, each = _needs(model, saved, samples)
     if weights + each * batch_size > free:
-        fits = int((free - weights) / each) if free > weights else 0
-        raise OutOfMemory(_message(batch_size, f"about {_gib(weights + each * batch_size)} of {_gib(free)} free", fits))
+        needs = f"about {_gib(weights + each * batch_size)} of {_gib(free)} free"
+        raise OutOfMemory(_message(batch_size, needs, _fits(free, weights, each)))
+
+
+def largest_that_fits(model: nn.Module, saved: int, samples: int) -> int | None:
+    """The largest batch that fits into free memory; None where the system does not tell. Arguments as above."""
+    free = free_memory()
+    return None if free is None else _fits(free, *_needs(model, saved, samples))
+
+
+def _needs(model: nn.Module, saved: int, samples: int) -> tuple[float, float]:
+    """Bytes for the weights and all that goes with them, and for each sample of a batch."""
+    weights = _COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+    return weights, max(1.0, _WORKSPACE * saved / samples)
+
+
+def _fits(free: int, weights: float, each: float) -> int:
+    return max(0, int((free - weights) / each))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
