@@ -18,6 +18,8 @@ from trainwell.training.memory import (
     too_large,
 )
 
+_LEAST_SHARE = 0.5  # bf16 takes half the memory of fp32 at best
+
 
 def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
     """Calibrate, say what was chosen and how long training will take, and refuse a batch that cannot fit.
@@ -56,19 +58,20 @@ def _samples_to_time(setup: Setup) -> int:
     """Samples the calibration may take: fewer where they would fill more than half of the free memory.
 
     Raises:
-        OutOfMemory: Not even two of them fit, and so no batch does.
+        OutOfMemory: The batch cannot fit whatever the calibration chooses.
     """
     feed = setup.feeds["train"]
     count = min(SAMPLES, feed.batch_size)
     if setup.device.type != "cpu":
         return count
     network, (x, _) = copy.deepcopy(setup.model).train(), next(feed.passes(2, 2))
-    fits = largest_that_fits(network, bytes_saved(network, lambda: network(x)), len(x))
+    saved = bytes_saved(network, lambda: network(x))
+    fits = largest_that_fits(network, saved, len(x))
     if fits is None or fits >= 2 * count:
         return count
-    if fits < 2:
-        raise too_large(feed.batch_size, fits)
-    return 2 ** (fits // 2).bit_length() // 2
+    if fits < _LEAST_SHARE * feed.batch_size:
+        refuse_if_too_large(network, saved, len(x), feed.batch_size)
+    return max(2, 2 ** (fits // 2).bit_length() // 2)
 
 
 def out_of_memory(setup: Setup, engine: Engine) -> OutOfMemory:
