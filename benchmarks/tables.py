@@ -53,6 +53,19 @@ def time_to_accuracy(result: dict[str, Any]) -> str:
     return f"{where(result['machine'])}\n\n{table(head, rows)}\n\nTrainwell / airbench94: {result['ratio']:.2f}."
 
 
+def small_tables(result: dict[str, Any]) -> str:
+    """One row a data set: mean and standard deviation over the seeds."""
+    rows = []
+    for name, found in result["results"].items():
+        network = [f"{found[part]['mean']:.4f} ± {found[part]['deviation']:.4f}" for part in ("heldout", "valid")]
+        linear = found["linear"]["heldout"]
+        line = f"{linear['mean']:.4f} ± {linear['deviation']:.4f}"
+        rows.append([name, found["metric"], *network, line, f"{found['seconds']['mean']:.1f}"])
+    head = ["", "metric", "held out", "validation", "linear model, held out", "seconds"]
+    seeds = ", ".join(map(str, result["seeds"]))
+    return f"Seeds {seeds}. {where(result['machine'])}\n\n{table(head, rows)}"
+
+
 def where(machine: dict[str, Any]) -> str:
     """The machine and the versions in one sentence."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
@@ -60,7 +73,11 @@ def where(machine: dict[str, Any]) -> str:
     return f"{machine['processor']}, {machine['cores']} cores; {versions}; commit {commit}."
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {"throughput": throughput, "time_to_accuracy": time_to_accuracy}
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "throughput": throughput,
+    "time_to_accuracy": time_to_accuracy,
+    "small_tables": small_tables,
+}
 
 
 def fill(page: str, results: dict[str, dict[str, Any]]) -> str:

@@ -29,7 +29,7 @@ def content(run: Path) -> dict[str, bytes]:
     return {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
 
-def test_a_run_is_not_overwritten(copied: Path, inside: Callable[..., Done], tmp_path: Path, quarters: Path) -> None:
+def test_a_run_is_not_overwritten(copied: Path, inside: Callable[..., Done], quarters: Path) -> None:
     before = content(copied)
     inside("fit", quarters, *CALL).refused("run holds a run", "--resume", "--force", "--out")
     inside("fit", quarters, *CALL, "--force", "batch_size=32").refused("batch_size is given 2 times")
@@ -39,7 +39,7 @@ def test_a_run_is_not_overwritten(copied: Path, inside: Callable[..., Done], tmp
 
 
 def test_resuming_a_finished_run_does_nothing(
-    copied: Path, inside: Callable[..., Done], tmp_path: Path, quarters: Path
+    copied: Path, inside: Callable[..., Done], quarters: Path
 ) -> None:
     before = content(copied)
     done = inside("fit", quarters, *CALL, "--resume")
@@ -66,7 +66,7 @@ def test_resuming_with_something_else_is_refused(
 
 
 def test_more_epochs_are_a_segment_at_the_last_rate(
-    copied: Path, inside: Callable[..., Done], tmp_path: Path, quarters: Path
+    copied: Path, inside: Callable[..., Done], quarters: Path
 ) -> None:
     longer = [part if part != "epochs=6" else "epochs=8" for part in CALL]
     done = inside("fit", quarters, *longer, "--resume")
@@ -82,7 +82,7 @@ def test_more_epochs_are_a_segment_at_the_last_rate(
     assert "nothing to do" in inside("fit", quarters, *longer, "--resume").out
 
 
-def test_force_starts_anew(copied: Path, inside: Callable[..., Done], tmp_path: Path, quarters: Path) -> None:
+def test_force_starts_anew(copied: Path, inside: Callable[..., Done], quarters: Path) -> None:
     (copied / "notes.txt").write_text("mine")
     done = inside("fit", quarters, *CALL, "--force", "--seed", 1)
     assert done.code == 0, done.text

@@ -44,7 +44,7 @@ def photos(tmp_path: Path, bright_quarters: Callable[..., dict]) -> Path:
 
 
 def test_broken_files_are_named_and_set_aside(photos: Path, program: Program) -> None:
-    done = program("fit", "photos", *EASY, "epochs=6", "augment=none", "--no-checks", "--out", "run")
+    done = program("fit", photos, *EASY, "epochs=6", "augment=none", "--no-checks", "--out", "run")
     assert done.code == 0, done.text
     stored = json.loads((program.cwd / "run" / "data.json").read_text())
     assert {Path(entry["path"]).name for entry in stored["quarantined"]} == {Path(path).name for path in BROKEN}
@@ -56,7 +56,7 @@ def test_broken_files_are_named_and_set_aside(photos: Path, program: Program) ->
     assert sum(part["rows"] for part in stored["splits"].values()) == 80
 
 
-def test_too_many_broken_files(photos: Path, inside: Callable[..., Done], tmp_path: Path) -> None:
+def test_too_many_broken_files(photos: Path, inside: Callable[..., Done]) -> None:
     for row in range(8):
         (photos / "train" / "quarter2" / f"more{row}.png").write_bytes(b"")
     call = ("fit", "photos", *EASY, "epochs=1", "--no-checks")

@@ -21,7 +21,7 @@ FAR_TOO_HIGH = ("model=mlp", "optimizer.lr=1e30", "clip=none")
 def test_a_rate_far_too_high(program: Program, quarters: Path) -> None:
     done = program("fit", quarters, *FAR_TOO_HIGH, "epochs=4", "--no-checks", "--out", "run")
     done.refused("The loss became", "at step", "at learning rate", "last finite loss was", code=1)
-    assert "Lower the rate (optimizer.lr)" in done.out
+    assert "no weights to keep. Lower the rate (optimizer.lr)" in done.err
     stored = json.loads((program.cwd / "run" / "findings.json").read_text())
     assert not stored["verdict"]["healthy"]
     (finding,) = (f for f in stored["findings"] if f["problem"] == "divergence")
@@ -33,9 +33,10 @@ def test_a_rate_far_too_high(program: Program, quarters: Path) -> None:
 
 def test_the_best_weights_so_far_are_kept(inside: Callable[..., Done], tmp_path: Path) -> None:
     """The rate rises from nothing, so that the first epochs are finite."""
-    rising = ("optimizer=sgd", "optimizer.lr=20", "warmup=0.99", "start=0", "clip=none", "average=none", "epochs=100")
+    rising = ("optimizer=sgd", "optimizer.lr=2", "warmup=0.99", "start=0", "clip=none", "average=none", "epochs=100")
     call = ("diabetes", *rising, "--no-checks", "--out", "run")
-    inside("fit", *call).refused("The loss became", code=1)
+    inside("fit", *call).refused("The loss became", "the best weights so far are kept", code=1)
+    assert "is finished: nothing to do" in inside("fit", *call, "--resume").out
     assert read_record(tmp_path / "run", "epoch")
     findings = json.loads((tmp_path / "run" / "findings.json").read_text())["findings"]
     assert "the best weights so far are kept" in findings[0]["message"]

@@ -1,5 +1,6 @@
 """`fit` on each kind of data: what it prints and what it leaves."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_the_record_has_its_documented_lines(digits_run: Finished) -> None:
     for line in epochs:
         assert list(line) == ["kind", *EPOCH_KEYS, *SCORES]
     assert [round(line["epoch"]) for line in epochs] == list(range(1, 13))
-    assert all(a["seconds"] < b["seconds"] and a["step"] < b["step"] for a, b in zip(epochs, epochs[1:], strict=False))
+    assert all(a["seconds"] < b["seconds"] and a["step"] < b["step"] for a, b in itertools.pairwise(epochs))
     checks = [line["probe"] for line in lines if line["kind"] == "check"]
     assert checks == ["initial_loss", "overfit"]
     measures = [line for line in lines if line["kind"] == "measure"]

@@ -20,7 +20,7 @@ EMA = (*TABLE_WIDE, *SHARED, "average=ema", "--threads", "1")
 LOOKAHEAD = (*CONVNET, *SHARED, "average=lookahead", "--threads", "1")
 
 
-def stop_when(program: Program, run: Path, seen: Callable[[], bool], number: signal.Signals, *args: object) -> Done:
+def stop_when(program: Program, seen: Callable[[], bool], number: signal.Signals, *args: object) -> Done:
     """Start the program and send it a signal the moment something is seen; looks several thousand times a second."""
     process = program.start("fit", *args)
     while not seen():
@@ -73,7 +73,7 @@ def killed_five_times(program: Program, quarters: Path, recipe: tuple[str, ...],
     call = (quarters, *recipe, "--out", run)
 
     def kill(seen: Callable[[], bool], *more: str) -> None:
-        done = stop_when(program, run, seen, signal.SIGKILL, *call, *more)
+        done = stop_when(program, seen, signal.SIGKILL, *call, *more)
         assert done.code == -signal.SIGKILL, done.text
 
     kill(lambda: lines(run, "check") > 0)  # before the first step: nothing is saved yet
@@ -113,13 +113,13 @@ def test_ctrl_c_and_terminate(
 ) -> None:
     reference, run = uninterrupted(EMA), program.cwd / "run"
     call = (quarters, *EMA, "--out", run)
-    done = stop_when(program, run, lambda: lines(run, "measure") > 2, signal.SIGINT, *call)
+    done = stop_when(program, lambda: lines(run, "measure") > 2, signal.SIGINT, *call)
     assert done.code == 130
     assert "Traceback" not in done.text
     assert "saved" in done.err
     assert f"--out {run} --resume" in done.err
     before = lines(run, "measure")
-    done = stop_when(program, run, lambda: lines(run, "measure") > before + 2, signal.SIGTERM, *call, "--resume")
+    done = stop_when(program, lambda: lines(run, "measure") > before + 2, signal.SIGTERM, *call, "--resume")
     assert done.code == 143
     assert "saved" in done.err
     done = program("fit", *call, "--resume")

@@ -95,7 +95,8 @@ def test_a_call_that_cannot_be_read(request_line: str, words: str, capfd: pytest
     assert words in capfd.readouterr().err
 
 
-def test_a_slip_is_told_before_the_data_is_read(somewhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("somewhere")
+def test_a_slip_is_told_before_the_data_is_read(capfd: pytest.CaptureFixture[str]) -> None:
     for slip in ("optimzer=sgd", "optimizer=sgdd", "epochs=0", "image_size=2"):
         assert run(["fit", "digits", slip]) == 2
         assert capfd.readouterr().out == ""

@@ -4,7 +4,7 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -94,9 +94,7 @@ def test_a_file_that_cannot_grow(program: Program, quarters: Path) -> None:
     a_file_that_cannot_grow(program, quarters)
 
 
-def test_a_disk_that_is_full_from_the_start(
-    small_disk: Path | None, program: Program, quarters: Path, in_folder: Callable[[Path], Program]
-) -> None:
+def test_a_disk_that_is_full_from_the_start(small_disk: Path | None, program: Program, quarters: Path) -> None:
     if small_disk is None:
         small_disk = Path("/dev/full")
         done = program("fit", quarters, *WIDE, "epochs=1", "--out", small_disk / "run")

@@ -127,6 +127,10 @@ def check_setup(
     ranged, rate = _rate(setup, model, forward, rate_pinned)
     give_back_memory()
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
+    if learnt.ok and not ranged.ok and ranged.diverges is None:
+        # Flat, though a sample was learnt by heart: gradients flow, and the test is too short for this task.
+        screen.say(f"learning rate: {ranged.message}; too few steps to tell, the recipe's rate stays")
+        return Checked(findings, None)
     _say(screen, "learning-rate", ranged)
     if not ranged.ok:
         findings.append(Finding("learning-rate", "warning", ranged.message, ranged.advice))

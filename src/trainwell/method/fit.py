@@ -202,8 +202,7 @@ class _Work:
             trainer.run(FolderKeeper(self.folder, record), self.screen, self.stop)
         except Diverged as error:
             self.screen.done()
-            diverged(self.folder, error, findings, record, self.screen)
-            raise
+            raise diverged(self.folder, error, findings, record) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

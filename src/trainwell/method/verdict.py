@@ -72,8 +72,8 @@ def conclude(
     screen.say(f"run folder: {folder.path}")
 
 
-def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record: Record, screen: Screen) -> None:
-    """Write down that the loss was not finite, and which weights are kept."""
+def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record: Record) -> Diverged:
+    """Write down that the loss was not finite; gives the error that says so, which weights are kept, and what to try."""
     kept = (
         "the best weights so far are kept"
         if folder.has(BEST_WEIGHTS)
@@ -92,7 +92,7 @@ def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record
     folder.write_json(
         FINDINGS, {"findings": [f.json() for f in gravest_first([*findings, finding])], "verdict": verdict}
     )
-    screen.warn(finding.advice)
+    return Diverged(f"{finding.message} {finding.advice}")
 
 
 def _baseline(target: torch.Tensor, setup: Setup) -> float:

@@ -1,11 +1,11 @@
 """Scores of the default recipe on small tables, beside a linear model on the same rows.
 
-    python benchmarks/tables_accuracy.py [NAME ...] [--seeds 5] [--first 0] [--out FILE]
+    python benchmarks/small_tables.py [NAME ...] [--seeds 5] [--first 0] [--out FILE]
 
 NAME is a built-in data set. Each seed draws another split, other weights and another order. `heldout` is scored on
 rows that chose nothing; `valid` chose the weights. The linear model is scikit-learn's `RidgeCV`, or its
 `LogisticRegression` as it comes, on the same standardised training rows; it does not see the validation rows either.
-Results go to results/tables.json.
+Results go to results/small_tables.json.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "tables.json")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "small_tables.json")
     arguments = parser.parse_args()
     if arguments.seeds < 1:
         parser.error(f"--seeds {arguments.seeds} measures nothing: expected at least 1.")
