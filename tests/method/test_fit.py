@@ -163,22 +163,22 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_is_not_pinned_follows_the_range_test(tmp_path: Path) -> None:
-    """A recipe that someone else made may hold a rate that does not suit; one set by an edit is kept."""
     recipe = Recipe(
         model={"name": "mlp", "widths": (16,)},
         loss="cross_entropy",
-        optimizer={"name": "sgd", "lr": 2e-5},
+        optimizer={"name": "sgd", "lr": 30.0},
         schedule="constant",
         epochs=2,
         batch_size=16,
         preprocess="standardize",
     )
-    run = fit("iris", recipe=recipe, out=tmp_path / "moved")
+    run = fit("iris", recipe=recipe, out=tmp_path / "run")
     (line,) = run.record("rate")
-    assert line["recipe"] == 2e-5
-    assert run.recipe.optimizer.args["lr"] == line["chosen"]
-    kept = fit("iris", ["optimizer.lr=2e-5"], recipe=recipe, out=tmp_path / "kept")
-    assert kept.recipe.optimizer.args["lr"] == 2e-5
+    assert line["recipe"] == 30.0
+    assert run.recipe.optimizer.args["lr"] == line["chosen"] < 10.0
+    (finding,) = (finding for finding in run.findings if finding["problem"] == "learning-rate")
+    assert finding["severity"] == "note"
+    assert "optimizer.lr=30 lies outside the interval" in finding["message"]
 
 
 def test_early_stopping_gives_the_best_weights_back(tmp_path: Path) -> None:

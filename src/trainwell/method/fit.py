@@ -151,6 +151,8 @@ class _Work:
             )
         if wanted == segments[-1] and run.verdict.get("finished", False):
             self.screen.say(f"{self.folder.path} is finished: nothing to do. For more, give a larger epochs=")
+            if self.given is not None:
+                self.given.load_state_dict(run.weights())
             return run
         if wanted > segments[-1]:
             segments.append(wanted)

@@ -73,7 +73,7 @@ def conclude(
 
 
 def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record: Record) -> Diverged:
-    """Write down that the loss was not finite; gives the error that says so, which weights are kept, and what to try."""
+    """Write down that the loss was not finite; gives the error that says which weights are kept, and what to try."""
     kept = (
         "the best weights so far are kept"
         if folder.has(BEST_WEIGHTS)
