@@ -28,7 +28,7 @@ EPOCHS = 1000.0  # more than all turns together take
 EDITS = {
     "convnet": ["model=convnet"],
     "resnet18": ["model=resnet18", "norm_bias_rate=1"],
-    "mlp": ["model=mlp", "model.widths=64"],
+    "mlp": ["model=mlp", "model.widths=64", "loss=cross_entropy"],
 }
 
 

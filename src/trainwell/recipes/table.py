@@ -48,4 +48,5 @@ def table(shape: Shape) -> Recipe:
         average=averages.part("ema", decay=0.98),
         monitor="valid_loss",
         measure=tuple(measurements.part(name) for name in ("gradient_norm", "update_ratio")),
+        measure_every=100,  # a measurement costs as much as several of these small steps
     )

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from trainwell.errors import StorageFailed
 from trainwell.record import replace
 from trainwell.training.engine import Engine, running
-from trainwell.training.machine import cpu_name, usable_threads
+from trainwell.training.machine import cpu_name, give_back_memory, usable_threads
 from trainwell.training.memory import bytes_saved
 
 _WORTH_IT = 1.15  # a smaller gain keeps the plain choice, so that two runs of one command agree
 _TURNS, _TURNS_OF_SMALL_STEPS = 3, 15
-SAMPLES = 256  # enough for the ratio between two ways to compute; the time of a step follows in proportion
+SAMPLES = 128  # enough for the ratio between two ways to compute; the time of a step follows in proportion
 _LEAST_COSINE = 0.95  # between the gradients of a candidate and those of fp32
 _HOPELESS = 3.0  # a first step this many times slower than the plain one is not timed again, unless it is small
 _SMALL_STEP_SECONDS = 0.05  # up to here one thread may beat several
@@ -82,7 +82,7 @@ def calibrate(
     Args:
         model: The network.
         loss: Output, target -> scalar.
-        x: Some training samples, (n, ...); at most 256 are used.
+        x: Some training samples, (n, ...); at most 128 are used.
         y: Their targets.
         device: Where to train.
         batch_size: Samples of a real step.
@@ -104,6 +104,7 @@ def calibrate(
     for engine in engines[1:]:
         if engine.threads < plain.engine.threads and plain.first > _SMALL_STEP_SECONDS:
             continue  # a step of this size gains by every thread
+        give_back_memory()  # or the peak of the run would be set here, by what the trials leave between them
         trial = _Trial(engine, model, loss, x, y)
         if trial.keeps_numbers(plain) and trial.first < max(_HOPELESS * plain.first, _SMALL_STEP_SECONDS):
             kept.append(trial)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from trainwell.data.batches import Feed
 from trainwell.training.engine import Engine
 
-BATCH = 1000
+BATCH = 250  # larger ones take more memory and no less time
 
 
 def score(
