@@ -52,7 +52,7 @@ def test_photos_of_an_untidy_folder(tmp_path: Path) -> None:
     printed, _ = run("fit", str(DATA / "hymenoptera"), "--out", str(tmp_path / "run"))
     found = json.loads((tmp_path / "run" / "data.json").read_text())
     assert found["classes"] == ["ants", "bees"]
-    assert {name: split["rows"] for name, split in found["splits"].items()} == {"train": 244, "valid": 153}
+    assert {name: split["rows"] for name, split in found["splits"].items()} == {"train": 245, "valid": 153}
     assert "DS_Store" not in json.dumps(found["quarantined"]) + printed
     verdict = json.loads((tmp_path / "run" / "findings.json").read_text())["verdict"]
     assert verdict["scores"]["valid_accuracy"] > 0.6
