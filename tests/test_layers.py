@@ -55,7 +55,9 @@ def imported(path: Path) -> set[str]:
         names = []
         if isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: imports are by full path"
-            names = [f"{node.module}.{alias.name}" if node.module == "trainwell" else node.module for alias in node.names]
+            names = [
+                f"{node.module}.{alias.name}" if node.module == "trainwell" else node.module for alias in node.names
+            ]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         layers |= {name.split(".")[1] for name in names if name.startswith("trainwell.")}

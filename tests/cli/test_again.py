@@ -38,9 +38,7 @@ def test_a_run_is_not_overwritten(copied: Path, inside: Callable[..., Done], qua
     assert content(copied) == before
 
 
-def test_resuming_a_finished_run_does_nothing(
-    copied: Path, inside: Callable[..., Done], quarters: Path
-) -> None:
+def test_resuming_a_finished_run_does_nothing(copied: Path, inside: Callable[..., Done], quarters: Path) -> None:
     before = content(copied)
     done = inside("fit", quarters, *CALL, "--resume")
     assert (done.code, done.err) == (0, "")
@@ -65,9 +63,7 @@ def test_resuming_with_something_else_is_refused(
     assert content(copied) == before
 
 
-def test_more_epochs_are_a_segment_at_the_last_rate(
-    copied: Path, inside: Callable[..., Done], quarters: Path
-) -> None:
+def test_more_epochs_are_a_segment_at_the_last_rate(copied: Path, inside: Callable[..., Done], quarters: Path) -> None:
     longer = [part if part != "epochs=6" else "epochs=8" for part in CALL]
     done = inside("fit", quarters, *longer, "--resume")
     assert done.code == 0, done.text

@@ -43,7 +43,7 @@ def test_same_seed_same_findings(tmp_path: Path) -> None:
 
 
 def test_a_pinned_rate_outside_the_interval_is_a_warning(tmp_path: Path) -> None:
-    findings = check("iris", ["optimizer=sgd", "optimizer.lr=30", "threads=1"], out=tmp_path / "run")
+    findings = check("iris", ["optimizer=sgd", "optimizer.lr=5", "threads=1"], out=tmp_path / "run")
     (found,) = (finding for finding in findings if finding.problem == "learning-rate")
     assert found.severity == "warning"
     assert "it is kept, as you set it" in found.message

@@ -16,6 +16,18 @@ from trainwell.method.evaluate import calibration_error
 NO_CHECKS = Options(checks=False)
 
 
+def columns(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A real table as arrays."""
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Trained on arrays."""
+    return fit(columns("iris"), ["epochs=40"], out=tmp_path_factory.mktemp("arrays") / "run", options=NO_CHECKS)
+
+
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit("iris", ["epochs=40"], out=tmp_path_factory.mktemp("iris") / "run", options=NO_CHECKS)
@@ -38,10 +50,10 @@ def test_calibration_error_by_hand() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_classes_against_sklearn(iris: Run) -> None:
-    x, y = datasets.load_iris(return_X_y=True)
-    found = evaluate(iris, (x, y))
-    logits = predicted(iris, x).astype(np.float64)
+def test_classes_against_sklearn(flowers: Run) -> None:
+    x, y = columns("iris")
+    found = evaluate(flowers, (x, y))
+    logits = predicted(flowers, x).astype(np.float64)
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     answer = logits.argmax(1)
     assert found.part == "test"
@@ -51,15 +63,15 @@ def test_classes_against_sklearn(iris: Run) -> None:
     assert found.metrics["log_loss"] == pytest.approx(metrics.log_loss(y, probabilities), rel=1e-5)
     assert found.metrics["macro_f1"] == pytest.approx(metrics.f1_score(y, answer, average="macro"))
     assert found.confusion == metrics.confusion_matrix(y, answer).tolist()
-    for k, name in enumerate(iris.data["classes"]):
+    for k, name in enumerate(flowers.data["classes"]):
         assert found.per_class[name]["recall"] == metrics.recall_score(y, answer, average=None)[k]
         assert found.per_class[name]["precision"] == metrics.precision_score(y, answer, average=None)[k]
         assert found.per_class[name]["support"] == 50
 
 
 def test_values_against_sklearn(tmp_path: Path) -> None:
-    x, y = datasets.load_diabetes(return_X_y=True)
-    run = fit("diabetes", ["epochs=40"], out=tmp_path / "run", options=NO_CHECKS)
+    x, y = columns("diabetes")
+    run = fit((x, y), ["epochs=40"], out=tmp_path / "run", options=NO_CHECKS)
     found = evaluate(run, (x, y))
     scale = run.target()
     assert scale is not None
@@ -78,19 +90,21 @@ def test_the_data_it_was_trained_on_is_scored_on_rows_set_aside(iris: Run) -> No
     assert found.metrics["accuracy"] == pytest.approx(iris.verdict["scores"]["heldout_accuracy"])
 
 
-def test_a_class_may_be_missing_from_the_data(iris: Run) -> None:
-    x, y = datasets.load_iris(return_X_y=True)
-    found = evaluate(iris, (x[:100], y[:100]))
+def test_a_class_may_be_missing_from_the_data(flowers: Run) -> None:
+    x, y = columns("iris")
+    found = evaluate(flowers, (x[:100], y[:100]))
     assert found.count == 100
-    assert found.per_class[iris.data["classes"][2]]["support"] == 0
+    assert found.per_class[flowers.data["classes"][2]]["support"] == 0
 
 
-def test_other_columns_are_refused(iris: Run) -> None:
-    x, y = datasets.load_iris(return_X_y=True)
-    with pytest.raises(BadData):
-        evaluate(iris, (x[:, :3], y))
-    with pytest.raises(BadData):
-        evaluate(iris, (np.zeros((9, 8, 8, 3), np.uint8), np.arange(9) % 3))
+def test_other_columns_are_refused(flowers: Run) -> None:
+    x, y = columns("iris")
+    with pytest.raises(BadData, match="x3"):
+        evaluate(flowers, (x[:, :3], y))
+    with pytest.raises(BadData, match="class"):
+        evaluate(flowers, (x, y + 1))
+    with pytest.raises(BadData, match="trained on"):
+        evaluate(flowers, (np.zeros((9, 8, 8, 3), np.uint8), np.arange(9) % 3))
 
 
 def test_views_that_mirror_are_left_out_where_training_mirrors_nothing(

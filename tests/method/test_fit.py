@@ -92,6 +92,14 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert_holds(model, stopped)
 
 
+def test_a_table_goes_on_too(tmp_path: Path) -> None:
+    short = fit("iris", SHORT, out=tmp_path / "run", options=NO_CHECKS)
+    assert short.recipe.layout == "contiguous"
+    longer = fit("iris", ["epochs=8", *SHORT[1:]], out=tmp_path / "run", resume=True, options=NO_CHECKS)
+    assert [round(line["epoch"]) for line in longer.record("epoch")] == list(range(1, 9))
+    assert "heldout_accuracy" in longer.verdict["scores"]
+
+
 def test_a_finished_run_gives_its_weights_to_the_network(tmp_path: Path) -> None:
     fit(Squares(), SHORT, model=network(), out=tmp_path / "run", options=NO_CHECKS)
     model = network(seed=3)

@@ -1,4 +1,4 @@
-"""The slow tests read the data sets from the folder that TRAINWELL_TEST_DATA names; without it they are not collected."""
+"""The slow tests read the data sets from the folder TRAINWELL_TEST_DATA names; without it they are not collected."""
 
 import os
 

@@ -66,7 +66,7 @@ class Data:
             "fingerprint": self.fingerprint,
             "kind": self.kind,
             "task": self.task,
-            "shape": list(self.x.shape),
+            "shape": list(getattr(self.x, "shape", (len(self.x),))),  # a data set of one's own tells no more
             "classes": list(self.classes),
             "splits": {name: {"rows": len(rows), "digest": digest(rows)} for name, rows in self.splits.items()},
             "quarantined": [{"path": q.path, "reason": q.reason} for q in self.quarantined],

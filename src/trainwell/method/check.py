@@ -12,6 +12,7 @@ from torch import Tensor
 from trainwell.diagnoses import Finding, Severity, gravest_first
 from trainwell.errors import BadRun
 from trainwell.method.look import Options, look
+from trainwell.method.pace import choose
 from trainwell.method.picture import inputs_picture
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.setup import Setup, set_up
@@ -22,7 +23,7 @@ from trainwell.probes.rate_range import RateRange, rate_range
 from trainwell.probes.result import Result
 from trainwell.record import DATA, FINDINGS, Record, RunFolder
 from trainwell.training.engine import Engine, running
-from trainwell.training.machine import give_back_memory, pick_device, usable_threads
+from trainwell.training.machine import give_back_memory, pick_device
 
 CHECKS = ("initial-loss", "overfit-sample", "learning-rate")
 INPUTS = "inputs.png"
@@ -79,8 +80,7 @@ def check(
         picture = inputs_picture(setup, folder.path / INPUTS)
         screen.say(f"what the network sees: {picture}" if picture else "no picture: this data has no images")
         record = Record(folder)
-        threads = looked.recipe.threads or usable_threads()
-        engine = Engine(device, "fp32", "contiguous", False, threads)
+        engine = choose(setup, options.cache, screen).engine(device)
         with running(engine):
             pinned = "optimizer.lr" in looked.pinned
             findings = gravest_first(check_setup(setup, engine, record.add, screen, rate_pinned=pinned).findings)
@@ -127,7 +127,7 @@ def check_setup(
     ranged, rate = _rate(setup, model, forward, rate_pinned)
     give_back_memory()
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
-    if learnt.ok and not ranged.ok and ranged.diverges is None:
+    if learnt.ok and not rate_pinned and not ranged.ok and ranged.diverges is None:
         # Flat, though a sample was learnt by heart: gradients flow, and the test is too short for this task.
         screen.say(f"learning rate: {ranged.message}; too few steps to tell, the recipe's rate stays")
         return Checked(findings, None)

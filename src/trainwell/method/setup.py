@@ -194,7 +194,7 @@ def _refuse_misfit(model: nn.Module, x: Tensor, num_outputs: int, task: str) -> 
     name, training = type(model).__name__, model.training
     first = next(model.parameters(), None)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             output = model.eval()(x if first is None else x.to(first.device))
     except Exception as error:
         raise BadValue(
@@ -220,11 +220,11 @@ def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
         raise BadValue(f"loss={recipe.loss.name} is for {task}, and this data is {data.task}. Choose another loss.")
     images = data.kind == "images"
     for name, plain, what in (
-        ("views", "one", "views"),
-        ("layout", "auto", "memory layouts"),
-        ("image_size", None, "sizes"),
+        ("views", ("one",), "views"),
+        ("layout", ("auto", "contiguous"), "memory layouts"),
+        ("image_size", (None,), "sizes"),
     ):
-        if not images and getattr(recipe, name) != plain:
+        if not images and getattr(recipe, name) not in plain:
             raise BadValue(
                 f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. "
                 "Leave it out."

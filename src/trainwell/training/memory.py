@@ -14,7 +14,7 @@ _COPIES = 5  # weights, gradients, two moments, an average
 
 
 def bytes_saved(model: nn.Module, run: Callable[[], Tensor]) -> int:
-    """Bytes that a forward pass keeps for the backward pass, weights left out."""
+    """Bytes that a forward pass keeps for the backward pass, weights left out; random state is left as it was."""
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     seen: dict[int, int] = {}
 
@@ -24,7 +24,8 @@ def bytes_saved(model: nn.Module, run: Callable[[], Tensor]) -> int:
             seen[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    on_gpu = {p.device for p in model.parameters() if p.is_cuda}
+    with torch.random.fork_rng(devices=on_gpu), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         kept = run()
     del kept
     return sum(seen.values())
