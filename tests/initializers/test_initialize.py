@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -40,14 +42,39 @@ def test_biases_are_0_and_scales_1() -> None:
     assert (model[1].weight == 1).all()
 
 
-def test_gain_of_the_activation_counts_once_and_not_for_the_head() -> None:
-    plain, tanh, he = network(), network(), network()
+def ratio(initializer: object, activation: object, to: str = "lecun_normal") -> float:
+    """Spread of the convolution's weights over what `to` gives without a gain, of the same draws."""
+    ours, plain = network(), network()
+    initialize(ours, initializer, seed=0, activation=activation, head=ours[3])
+    initialize(plain, to, seed=0)
+    return (ours[0].weight / plain[0].weight).mean().item()
+
+
+def test_a_rule_takes_the_gain_of_the_activations_it_is_made_for() -> None:
+    assert ratio("lecun_normal", "tanh") == pytest.approx(5 / 3)
+    assert ratio("xavier_normal", "sigmoid", to="xavier_normal") == pytest.approx(4.0)
+    assert ratio("xavier_normal", "relu", to="xavier_normal") == pytest.approx(1.0)
+    assert ratio("he_normal", "relu") == pytest.approx(math.sqrt(2.0))
+    assert ratio("he_normal", {"name": "leaky_relu", "slope": 0.5}) == pytest.approx(math.sqrt(2 / 1.25), rel=1e-6)
+    assert ratio("he_normal", "gelu") == pytest.approx(1.533530, rel=1e-5)
+    assert ratio("he_normal", "maxout") == pytest.approx(1.0)
+    assert ratio("he_normal", "tanh") == pytest.approx(math.sqrt(2.0))
+    assert ratio("he_normal", "torch.nn:Mish") == pytest.approx(math.sqrt(2.0))
+    assert ratio("orthogonal", "relu", to="orthogonal") == pytest.approx(math.sqrt(2.0))
+    assert ratio("orthogonal", "tanh", to="orthogonal") == pytest.approx(5 / 3)
+    assert ratio("small_gaussian", "sigmoid", to="small_gaussian") == pytest.approx(1.0)
+
+
+def test_a_gain_of_ones_own_comes_on_top() -> None:
+    assert ratio({"name": "xavier_normal", "gain": 0.5}, "tanh", to="xavier_normal") == pytest.approx(5 / 6)
+    assert ratio({"name": "auto", "gain": 0.5}, "relu") == pytest.approx(math.sqrt(0.5))
+
+
+def test_the_head_takes_no_gain_and_is_scaled() -> None:
+    plain, tanh = network(), network()
     initialize(plain, "lecun_normal", seed=0)
     initialize(tanh, "lecun_normal", seed=0, activation="tanh", head=tanh[3], head_scale=0.1)
-    torch.testing.assert_close(tanh[0].weight, plain[0].weight * 5 / 3)
     torch.testing.assert_close(tanh[3].weight, plain[3].weight * 0.1)
-    initialize(he, "he_normal", seed=0, activation="relu")
-    torch.testing.assert_close(he[0].weight, plain[0].weight * 2**0.5)
 
 
 def test_defaults_written_out_change_nothing() -> None:
@@ -55,6 +82,12 @@ def test_defaults_written_out_change_nothing() -> None:
     initialize(short, "auto", seed=0, activation="tanh")
     initialize(full, initializers.resolve("auto"), seed=0, activation="tanh")
     assert torch.equal(short[0].weight, full[0].weight)
+
+
+def test_auto_goes_by_the_slope_of_the_activation() -> None:
+    leaky = {"name": "leaky_relu", "slope": 0.5}
+    assert ratio("auto", leaky) == pytest.approx(math.sqrt(2 / 1.25), rel=1e-6)
+    assert ratio({"name": "auto", "activation": leaky}, "tanh") == pytest.approx(math.sqrt(2 / 1.25), rel=1e-6)
 
 
 def test_weights_of_another_type_get_the_rounded_draw() -> None:

@@ -12,22 +12,33 @@ from trainwell.activations import activations
     paper="https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf",
     tune={"slope": (0.001, 0.3, "log")},
     limits={"slope": "[0, 1)"},
-    gain=math.sqrt(2.0 / (1.0 + 0.01**2)),
-    initializer="he_normal",
+    range=(-math.inf, math.inf),
     zero_centred=False,
     saturates="never",
+    smooth=False,
     monotone=True,
+    convex=True,
+    uses_exp=False,
+    gain=math.sqrt(2.0 / (1.0 + 0.01**2)),
+    initializer="he_normal",
 )
 def leaky_relu(*, slope: float = 0.01) -> nn.Module:
-    """x above 0, slope * x below: a unit that has gone negative can come back.
+    """ReLU with a small slope below 0: a unit that has gone negative can come back.
 
-    Reach for it when many ReLUs are dead; the slope decides how fast they revive.
+    Definition: x above 0, slope * x below. Its gain is sqrt(2 / (1 + slope^2)). A unit revives at a pace in proportion
+    to the slope: 0.01 can be too slow to be of use where the unit lies far below 0, 0.2 revives it.
+
+    Reach for it when a share of the ReLUs is dead that matters, or as a trial beside ReLU.
+
+    Leave it when few units are dead: it is then as good as ReLU, not better.
+
+    Cost: one comparison and one product; no parameters, the slope to choose.
 
     Args:
         slope: Slope below 0; 0 is ReLU.
 
     Returns:
-        x -> x where x > 0, else slope * x.
+        (any shape) -> (the same shape), any number.
 
     Reference:
         Maas, Hannun, Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013, equation 2.

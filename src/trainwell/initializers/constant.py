@@ -6,7 +6,7 @@ from torch import Tensor
 from trainwell.initializers import Fans, initializers
 
 
-@initializers.add("constant")
+@initializers.add("constant", paper="https://www.deeplearningbook.org/contents/optimization.html", by_fans=False)
 def constant(
     tensor: Tensor,
     fans: Fans,  # noqa: ARG001
@@ -15,7 +15,16 @@ def constant(
     value: float = 0.01,
     gain: float = 1.0,
 ) -> None:
-    """Set every weight to one value: to see what symmetry does, or for a bias.
+    """Set every weight to one value.
+
+    Definition: w = value. The units of a layer are equal and, as they get the same gradient, stay so: the layer is as
+    good as one unit.
+
+    Reach for it when it is for biases, or to see what symmetry does.
+
+    Leave it when the layers are hidden ones: draw their weights.
+
+    Cost: none.
 
     Args:
         tensor: Filled in place.

@@ -7,11 +7,19 @@ from trainwell.initializers import Fans, initializers
 from trainwell.initializers.torch_default import torch_default
 
 
-@initializers.add("dirac", paper="https://arxiv.org/abs/1706.00388")
+@initializers.add("dirac", paper="https://arxiv.org/abs/1706.00388", by_fans=False)
 def dirac(tensor: Tensor, fans: Fans, generator: torch.Generator, *, gain: float = 1.0) -> None:
     """Let the first outputs of a convolution be its inputs, and draw the rest as torch does by default.
 
-    With as many outputs as inputs the layer is the identity. A linear weight is drawn as torch does by default.
+    Definition: w[o, i] is 1 at the middle of the kernel where o = i and 0 elsewhere, for as many outputs as a group has
+    inputs; further outputs and linear weights are drawn as `torch_default` does. With as many outputs as inputs the
+    layer is the identity. It takes no gain: the signal passes a layer unchanged and shrinks at the activation.
+
+    Reach for it when a convolutional network has a norm behind each layer: information passes at once, at any depth.
+
+    Leave it when there is no norm, or no convolution.
+
+    Cost: none beyond the draws.
 
     Args:
         tensor: Filled in place.

@@ -17,13 +17,24 @@ _CHUNK = 256  # images whose patches are laid out at a time
 def whitening(module: nn.Conv2d, batch: Tensor, *, eps: float = 5e-4) -> None:
     """Set a k x k convolution to the whitening directions of its input patches, and their negatives.
 
-    The filters are the eigenvectors v_i of the covariance of the patches, divided by sqrt(lambda_i + eps), so that the
-    outputs are uncorrelated and of about unit variance. With the negatives a one-sided activation loses nothing.
+    Definition: the filters are the eigenvectors v_i of the covariance of the patches, divided by sqrt(lambda_i + eps),
+    so that the outputs are uncorrelated and of about unit variance. With the negatives a one-sided activation loses
+    nothing.
+
+    Reach for it when a small network is to learn images fast: the first layer then stays as it is, but for its bias.
+
+    Leave it when the images are large, whose first convolution has a stride and is worth learning.
+
+    Cost: the covariance of all patches of the batch once, and an eigenvalue problem of C k k numbers; in training the
+    layer saves its weight gradient.
 
     Args:
         module: Convolution with 2m outputs, m at most C k k; takes the m largest eigenvalues. Its bias stays.
         batch: What goes into it, (N, C, H, W): some hundred preprocessed images or more.
         eps: Floor under the eigenvalues, in the units of the variance of the input.
+
+    Returns:
+        Nothing: the filters are set in place.
 
     Raises:
         BadValue: The module is no plain convolution, its number of outputs does not fit, or the batch does not.
