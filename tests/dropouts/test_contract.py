@@ -9,12 +9,26 @@ from trainwell.dropouts import attach, dropouts
 from trainwell.family import Member
 
 MEMBERS = [pytest.param(member, id=member.id) for member in dropouts]
-INPUTS = torch.randn(64, 32, generator=torch.Generator().manual_seed(0))
 
 
-def made(member: Member, p: float) -> nn.Module:
-    wrapped = {"layer": nn.Linear(32, 32), "branch": nn.Identity()}.get(member.facts.get("wraps", ""))
-    return member(p=p) if wrapped is None else member(wrapped, p=p)
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+INPUTS = normal(64, 32)
+
+
+def made(member: Member, p: float, features: int = 32) -> nn.Module:
+    wraps = member.facts.get("wraps")
+    if wraps is None:
+        return member(p=p)
+    if wraps == "branch":
+        return member(nn.Identity(), p=p)
+    layer = nn.Linear(features, features)
+    with torch.no_grad():  # so that standard normal inputs give outputs of variance 1
+        layer.weight.copy_(nn.functional.normalize(normal(features, features, seed=1), dim=1))
+        layer.bias.zero_()
+    return member(layer, p=p)
 
 
 @pytest.mark.parametrize("member", MEMBERS)
@@ -25,6 +39,7 @@ def test_evaluation_and_p_0_drop_nothing(member: Member) -> None:
     nothing = made(member, 0.0)
     nothing.load_state_dict(module.state_dict())
     assert torch.equal(nothing.train()(INPUTS), kept)
+    assert not torch.equal(module.train()(INPUTS), kept)
 
 
 @pytest.mark.parametrize("member", MEMBERS)
@@ -53,12 +68,37 @@ def test_masks_hang_on_seed_step_and_layer(member: Member) -> None:
 
 @pytest.mark.parametrize("member", MEMBERS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_mean_is_kept(member: Member, dtype: torch.dtype) -> None:
-    module = made(member, 0.1).to(dtype)
+def test_the_mean_over_masks_is_what_evaluation_gives(member: Member, dtype: torch.dtype) -> None:
+    module = made(member, 0.25).to(dtype)
+    inputs = INPUTS[:8].to(dtype)
+    draws = StepDraws(seed=0)
+    attach(module, draws)
+    kept = module.eval()(inputs).float()
+    module.train()
+    total = torch.zeros(8, 32)
+    for draws.step in range(4000):
+        total += module(inputs).float()
+    off = (total / 4000 - kept).abs().max().item()
+    # The mean of inputs of any size is kept, or that of standardised ones only: a single value is not.
+    assert (off < 0.15) != member.facts["keeps_moments"]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keeps_moments(member: Member, dtype: torch.dtype) -> None:
+    module = made(member, 0.3).to(dtype)
     attach(module, StepDraws(seed=0))
-    ones = torch.ones(20_000, 32, dtype=dtype)
-    kept = module.eval()(ones).float().mean()
-    dropped = module.train()(ones)
-    assert dropped.dtype == dtype
-    if member.facts.get("wraps") != "layer":
-        assert dropped.float().mean().item() == pytest.approx(kept.item(), rel=0.01)
+    out = module(normal(40_000, 32).to(dtype))
+    assert out.dtype == dtype
+    assert out.float().mean().item() == pytest.approx(0.0, abs=0.01)
+    assert (out.float().var().item() == pytest.approx(1.0, abs=0.02)) == member.facts["keeps_moments"]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_flow(member: Member, dtype: torch.dtype) -> None:
+    module = made(member, 0.5).to(dtype)
+    inputs = INPUTS.to(dtype, copy=True).requires_grad_()
+    module(inputs).sum().backward()
+    assert torch.isfinite(inputs.grad).all() and inputs.grad.any()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in module.parameters())

@@ -10,6 +10,8 @@ layer) once `attach` has been called, and from torch's default generator before.
 
 Facts of a member:
     wraps: `layer` (its weights) or `branch` (a residual one); absent where it wraps nothing.
+    keeps_moments: Whether inputs of mean 0 and variance 1 keep both, which SELU needs. The others keep the mean of
+        whatever comes in, and raise the variance.
 """
 
 import torch
@@ -40,6 +42,11 @@ class Masking(nn.Module):
         """Whether anything is dropped now."""
         return self.training and self.p > 0.0
 
+    def filled(self, mask: Tensor) -> Tensor:
+        """The tensor, filled in place with 0 with probability p and with 1 otherwise."""
+        generator = None if self.draws is None else self.draws.generator(self.layer, mask.device)
+        return mask.bernoulli_(1.0 - self.p, generator=generator)
+
     def masked(self, values: Tensor, mask_shape: tuple[int, ...] | None = None) -> Tensor:
         """The values, each 0 with probability p and otherwise divided by 1 - p.
 
@@ -49,10 +56,8 @@ class Masking(nn.Module):
             values: Any floating tensor.
             mask_shape: Shape of the mask where it is broadcast.
         """
-        generator = None if self.draws is None else self.draws.generator(self.layer, values.device)
         mask = torch.empty_like(values, requires_grad=False) if mask_shape is None else values.new_empty(mask_shape)
-        mask.bernoulli_(1.0 - self.p, generator=generator)
-        return values * mask * (1.0 / (1.0 - self.p))
+        return values * self.filled(mask) * (1.0 / (1.0 - self.p))
 
     def extra_repr(self) -> str:
         """The probability."""

@@ -29,19 +29,28 @@ class StochasticDepth(Masking):
     tune={"p": (0.0, 0.5)},
     limits={"p": "[0, 1)"},
     wraps="branch",
+    keeps_moments=False,
 )
 def stochastic_depth(branch: nn.Module, *, p: float = 0.2) -> nn.Module:
-    """Drop the whole branch for each sample with probability p in training and scale it by 1 / (1 - p) elsewhere.
+    """Drop a whole residual branch for some samples in training, each with probability p.
 
-    The paper draws once a batch and scales at test time; drawing by sample has the same mean and less noise. With
+    Training: y = m f(x) / (1 - p), with one m a sample, 0 with probability p and 1 otherwise; evaluation: y = f(x). The
+    paper draws once a batch and scales at test time; drawing by sample has the same mean and less noise. With
     `nn.Identity()` as the branch it goes behind one.
+
+    Reach for it when a residual network is deep and overfits.
+
+    Leave it when there are no residual connections, or only a few blocks.
+
+    Cost: one random number a sample; the branch is computed all the same, so that no time is saved. The paper raises p
+    linearly with depth, which one has to arrange.
 
     Args:
         branch: Residual branch, (N, ...) -> (N, ...).
         p: Probability of dropping; 0 is the branch itself.
 
     Returns:
-        The branch, to be added to what skips it.
+        The branch, to be added to what skips it. Its parameters are called `branch.weight` and the like in the state.
 
     Reference:
         Huang et al., "Deep Networks with Stochastic Depth", 2016, section 3.

@@ -5,8 +5,15 @@ A member looks at the training rows and gives a fitted object, plain arrays insi
     (x: np.ndarray, rows: np.ndarray, *, ...) -> Fitted
 
 x is all of the data, uint8 images (N, H, W, C) or a table (N, F), possibly a memory map larger than memory; rows are
-those of the training split, (n,) int64. State is per channel for images, in units of 0..1 (a stored 255 is 1), and per
-feature for tables.
+those of the training split, (n,) int64. State is in units of 0..1 for images (a stored 255 is 1); what is small, per
+channel or per feature, is plain JSON, and what is large is arrays.
+
+Facts of a member:
+    centres: Whether the training rows have mean 0 behind it, each feature or channel by itself.
+    standardises: Whether they have variance 1 too, a whitening at eps = 0; features that do not vary are 0.
+    flattens: Whether images become rows, so that a network of convolutions cannot follow.
+    by_position: Whether each place of an image is treated in its own way, so that a mirror image behind it is not what
+        it would make of the mirror image.
 """
 
 from abc import ABC, abstractmethod
@@ -41,10 +48,14 @@ class Fitted(ABC):
 
     @abstractmethod
     def apply(self, x: Tensor) -> Tensor:
-        """Stored values, (N, H, W, C) in 0..255 or (N, F), -> what the network sees, float, of the same shape.
+        """Stored values, (N, H, W, C) in 0..255 or (N, F), -> what the network sees, float, see `output_shape`.
 
         A floating-point `x` may be overwritten.
         """
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Stored shape of a sample, (H, W, C) or (F,), -> its shape behind `apply`."""
+        return shape
 
     @abstractmethod
     def inverse(self, x: Tensor) -> Tensor:
@@ -52,12 +63,16 @@ class Fitted(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Plain JSON from which `restored` makes the same object."""
+        """Plain JSON from which `restored`, with the arrays, makes the same object."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is too large for JSON, by name, float32."""
+        return {}
 
     @classmethod
     @abstractmethod
-    def restored(cls, state: Mapping[str, Any]) -> "Fitted":
-        """The object that gave this state."""
+    def restored(cls, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Fitted":
+        """The object that gave this state and these arrays."""
 
     def json(self) -> dict[str, Any]:
         """The state with its kind."""
@@ -111,7 +126,7 @@ class Affine(Fitted, kind="affine"):
         }
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> "Affine":
+    def restored(cls, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Affine":  # noqa: ARG003
         return cls(state["offset"], state["scale"], state["unit"], tuple(state["constant"]))
 
     def _rows_like(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,14 +141,24 @@ class Affine(Fitted, kind="affine"):
         return self._tiled[key]
 
 
-def from_json(content: Mapping[str, Any]) -> Fitted:
-    """The object that gave this JSON; raises `BadRun` where its kind is not known."""
+def from_json(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> Fitted:
+    """The object that gave this JSON and these arrays.
+
+    Raises:
+        BadRun: Its kind is not known, or something of it is missing.
+    """
     kind = content.get("kind")
     if kind not in Fitted.kinds:
         preprocessing.names  # noqa: B018  # walks the family: a member may bring a kind of its own
     if kind not in Fitted.kinds:
         raise BadRun(f"There is no preprocessing of kind {kind!r} here. Known: {', '.join(sorted(Fitted.kinds))}.")
-    return Fitted.kinds[str(kind)].restored(content)
+    try:
+        return Fitted.kinds[str(kind)].restored(content, arrays or {})
+    except KeyError as error:
+        raise BadRun(
+            f"The stored preprocessing of kind {kind!r} lacks {error}: a file of the run is missing or was changed. "
+            "Train anew with --force."
+        ) from error
 
 
 def fit_target(y: np.ndarray) -> Affine:
@@ -178,6 +203,16 @@ def chunks(x: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
     Raises:
         BadData: `x` is no array of numbers with rows and features.
     """
+    for stored in stored_chunks(x, rows, _CHUNK_VALUES):
+        yield stored * (1 / 255) if x.ndim == 4 else stored.astype(np.float64)
+
+
+def stored_chunks(x: np.ndarray, rows: np.ndarray, values: int) -> Iterator[np.ndarray]:
+    """The training values as they are stored, (n, F) or (n, H * W * C), about `values` of them at a time.
+
+    Raises:
+        BadData: `x` is no array of numbers with rows and features.
+    """
     if not isinstance(x, np.ndarray) or x.ndim not in (2, 4):
         raise BadData(
             "This preprocessing needs the data as an array, (N, H, W, C) or (N, F); a data set of one's own is read "
@@ -187,10 +222,10 @@ def chunks(x: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
         raise BadData("There are no training rows to fit the preprocessing on.")
     if x.ndim == 4 and len(rows) > MAX_IMAGES:
         rows = np.sort(generator("preprocessing").choice(rows, MAX_IMAGES, replace=False))
-    step = max(1, _CHUNK_VALUES // int(np.prod(x.shape[1:])))
+    features = int(np.prod(x.shape[1:]))
+    step = max(1, values // features)
     for start in range(0, len(rows), step):
-        chunk = x[rows[start : start + step]].reshape(-1, int(np.prod(x.shape[1:])))
-        yield chunk * (1 / 255) if x.ndim == 4 else chunk.astype(np.float64)
+        yield x[rows[start : start + step]].reshape(-1, features)
 
 
 def per_feature(values: np.ndarray, x: np.ndarray) -> np.ndarray:

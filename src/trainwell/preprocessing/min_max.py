@@ -6,12 +6,24 @@ from trainwell.errors import BadValue
 from trainwell.preprocessing import Affine, affine, chunks, per_feature, preprocessing
 
 
-@preprocessing.add("min_max", paper="https://scikit-learn.org/stable/modules/preprocessing.html")
+@preprocessing.add(
+    "min_max",
+    paper="https://scikit-learn.org/stable/modules/preprocessing.html",
+    centres=False,
+    standardises=False,
+    flattens=False,
+)
 def min_max(x: np.ndarray, rows: np.ndarray, *, low: float = 0.0, high: float = 1.0) -> Affine:
     """Bring the smallest training value of each feature, or channel, to `low` and the largest to `high`.
 
-    For features with hard bounds; one outlier squeezes all the rest. New values may lie outside. A feature that does
-    not vary goes to `low`.
+    y = low + (high - low) (x - smallest) / (largest - smallest), over the training rows, and over all pixels of a
+    channel. New values may lie outside. A feature that does not vary goes to `low`.
+
+    Reach for it when features have hard bounds, or the network needs inputs of a fixed range.
+
+    Leave it when there are outliers: one squeezes all the rest of its feature. standardize feels it less.
+
+    Cost: one pass over the training rows; two numbers a feature or channel.
 
     Args:
         x: All of the data, uint8 (N, H, W, C) or (N, F).
@@ -19,8 +31,11 @@ def min_max(x: np.ndarray, rows: np.ndarray, *, low: float = 0.0, high: float = 
         low: Lower end of the range.
         high: Upper end of the range.
 
+    Returns:
+        What applies it, of the same shape; the training rows lie in low..high.
+
     Raises:
-        BadData: There are no training rows.
+        BadData: There are no training rows, or the data is no array.
         BadValue: `low` is not below `high`.
 
     Reference:
