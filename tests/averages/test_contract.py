@@ -13,17 +13,18 @@ from trainwell.family import Member
 MEMBERS = [pytest.param(member, id=member.id) for member in averages]
 
 
-def network() -> nn.Module:
+def network(dtype: torch.dtype = torch.float32) -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).to(dtype)
 
 
 def disturb(model: nn.Module, step: int) -> None:
     generator = torch.Generator().manual_seed(step)
+    dtype = model[0].weight.dtype
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator))
-    model(torch.randn(8, 3, generator=generator))
+            parameter.add_(torch.randn(parameter.shape, generator=generator).to(dtype))
+    model(torch.randn(8, 3, generator=generator).to(dtype))
 
 
 def states(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -53,17 +54,20 @@ def test_applied_shows_the_average_and_gives_back_the_weights(member: Member) ->
 
 
 @pytest.mark.parametrize("member", MEMBERS)
-def test_goes_on_after_save_and_load_bit_for_bit(member: Member) -> None:
-    straight, resumed = network(), network()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("saved_after", [7, 18])
+def test_goes_on_after_save_and_load_bit_for_bit(member: Member, dtype: torch.dtype, saved_after: int) -> None:
+    straight, resumed = network(dtype), network(dtype)
     whole, first = member(), member()
     whole.start(straight)
     first.start(resumed)
     for step in range(1, 21):
         disturb(straight, step)
         whole.update(straight, step, 20)
-        if step == 7:
+        if step == saved_after:
             saved, weights = {k: v.clone() for k, v in first.state_dict().items()}, states(resumed)
-            first, resumed = member(), network()
+            assert all(isinstance(value, torch.Tensor) for value in saved.values())
+            first, resumed = member(), network(dtype)
             first.load_state_dict(saved)
             resumed.load_state_dict(weights)
         disturb(resumed, step)
@@ -82,7 +86,7 @@ def test_changes_the_model_only_where_it_says_so(member: Member) -> None:
         before = states(model)
         average.update(model, step, 10)
         changed |= any(not torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert changed == member.facts.get("writes_back", False)
+    assert changed == member.facts["writes_back"]
     if changed:
         assert torch.equal(model[0].weight, average.weights()["0.weight"])
 

@@ -53,6 +53,55 @@ def test_lookahead_defaults_end_at_095_to_the_fifth() -> None:
     assert weights[-1] == averaged[-1]
 
 
+def test_swa_by_hand() -> None:
+    # s = 4 of 8 steps: the weights themselves before it, the mean from there
+    averaged, weights = run(averages["swa"](start=0.5), [5.0, 6.0, 7.0, 1.0, 3.0, 8.0, 0.0, 3.0])
+    assert averaged == pytest.approx([5.0, 6.0, 7.0, 1.0, 2.0, 4.0, 3.0, 3.0])
+    assert weights == [5.0, 6.0, 7.0, 1.0, 3.0, 8.0, 0.0, 3.0]
+
+
+def test_swa_of_every_second_step_and_at_its_ends() -> None:
+    places = [5.0, 1.0, 9.0, 2.0, 9.0, 6.0]
+    assert run(averages["swa"](start=0.4, every=2), places)[0] == pytest.approx([5.0, 1.0, 1.0, 1.5, 1.5, 3.0])
+    assert run(averages["swa"](start=0.0), places)[0][-1] == pytest.approx(sum(places) / 6)
+    assert run(averages["swa"](start=1.0), places)[0] == places
+
+
+def test_swa_is_that_of_torch_with_its_buffers() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    ours, torchs = averages["swa"](start=0.5), torch.optim.swa_utils.AveragedModel(model, use_buffers=True)
+    for step in range(1, 41):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn(parameter.shape))
+        model(torch.randn(8, 3))
+        ours.update(model, step, 40)
+        if step >= 20:
+            torchs.update_parameters(model)
+    for name, value in ours.weights().items():
+        torch.testing.assert_close(value, torchs.module.state_dict()[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("id", ["ema", "swa"])
+def test_weights_of_16_bits_are_averaged_in_32(id: str) -> None:
+    """A thousandth of the way from 256 to 258 is less than bf16 can tell: its own average would never move."""
+    model = nn.Linear(1, 1, bias=False, dtype=torch.bfloat16)
+    nn.init.constant_(model.weight, 256.0)
+    average = averages["ema"](decay=0.999) if id == "ema" else averages["swa"](start=0.0)
+    average.start(model)
+    steps = 4000
+    for step in range(10_000, 10_000 + steps) if id == "ema" else range(1, steps + 1):
+        nn.init.constant_(model.weight, 256.0 if id == "swa" and step <= steps // 2 else 258.0)
+        average.update(model, step, steps)
+    expected = 258 - 2 * 0.999**steps if id == "ema" else 257.0
+    assert average.weights()["weight"].item() == pytest.approx(expected, abs=0.01)
+    nn.init.constant_(model.weight, 1.0)
+    with average.applied(model):
+        assert model.weight.item() == pytest.approx(expected, abs=1.0)
+    assert model.weight.item() == 1.0
+
+
 def test_buffers_are_averaged_in_place_and_the_model_may_be_frozen() -> None:
     model = nn.BatchNorm1d(2).requires_grad_(False)
     average = averages["ema"](decay=0.0)
@@ -68,3 +117,5 @@ def test_impossible_values_are_refused() -> None:
         averages.part("ema", decay=1)
     with pytest.raises(BadValue, match=r"lookahead.every=0"):
         averages.part("lookahead", every=0)
+    with pytest.raises(BadValue, match=r"swa.start=1.5 is not possible: expected a value in \[0, 1\]"):
+        averages.part("swa", start=1.5)

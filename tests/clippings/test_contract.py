@@ -23,6 +23,9 @@ def test_gives_the_norm_before_and_never_lengthens(member: Member, dtype: torch.
     before = member(large, limit=1.0)
     assert before.dtype == torch.float32
     assert before.item() == pytest.approx(50**0.5, rel=1e-3)
+    again = parameters(1.0, dtype)
+    member(again, limit=1.0)
+    assert all(torch.equal(one.grad, two.grad) for one, two in zip(large[:2], again[:2], strict=True))
     after = member(large, limit=1.0).item()
     assert after < before.item()
     assert large[2].grad is None

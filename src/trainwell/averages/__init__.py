@@ -4,7 +4,9 @@ A member takes its hyper-parameters and gives an `Average`::
 
     (*, ...) -> Average
 
-Every parameter and every floating buffer is averaged; whole-number buffers are not.
+Every parameter and every floating buffer is averaged, so also the running statistics of batch norm; whole-number
+buffers are not. The average of weights of 16 bits is kept in float32: what one step adds to it is below their
+precision.
 
 Facts of a member:
     writes_back: Whether `update` also sets the model's weights to the average; the model is then itself the result.
@@ -33,6 +35,7 @@ class Average(abc.ABC):
         self._average: dict[str, Tensor] = {}
         self._model: nn.Module | None = None
         self._live: list[Tensor] = []
+        self._narrow = False
 
     @abc.abstractmethod
     def update(self, model: nn.Module, step: int, total_steps: int) -> None:
@@ -52,8 +55,12 @@ class Average(abc.ABC):
         if not self._average:
             self._average = {name: tensor.detach().clone() for name, tensor in live.items()}
         _check_same(self._average, live)
-        self._average = {name: self._average[name].to(tensor.device) for name, tensor in live.items()}
+        self._average = {
+            name: self._average[name].to(tensor.device, torch.promote_types(tensor.dtype, torch.float32))
+            for name, tensor in live.items()
+        }
         self._model, self._live = model, list(live.values())
+        self._narrow = any(tensor.dtype != self._average[name].dtype for name, tensor in live.items())
 
     def weights(self) -> dict[str, Tensor]:
         """The averaged weights by name; empty before the first update. Not copies."""
@@ -89,7 +96,11 @@ class Average(abc.ABC):
     @torch.no_grad()
     def _blend(self, share: float) -> None:
         """Move the average towards the model's weights by this share of the way."""
-        torch._foreach_lerp_(list(self._average.values()), self._live, share)
+        average = list(self._average.values())
+        live = self._live
+        if self._narrow:
+            live = [tensor.to(wide.dtype) for tensor, wide in zip(live, average, strict=True)]
+        torch._foreach_lerp_(average, live, share)
 
     @torch.no_grad()
     def _write_back(self) -> None:

@@ -38,10 +38,20 @@ class Lookahead(Average):
     writes_back=True,
 )
 def lookahead(*, every: int = 5, decay: float = 0.95, power: float = 3.0) -> Average:
-    """Every k steps: average <- a average + (1 - a) weights, then weights <- average; a = decay^k (t / T)^power.
+    """Every few steps the weights go back to their moving average, more firmly as the training ends.
 
-    At first the weights go their own way, at the end they are held to their average, which takes the noise out of them
-    as a falling rate does. After the last step the weights are the average.
+    Definition: every k steps average <- a average + (1 - a) weights, then weights <- average, with
+    a = decay^k (t / T)^power after t of T steps. At first the weights go their own way, at the end they are held to
+    their average. After the last step the weights are the average. (The paper's optimizer has a = 1 - alpha throughout;
+    the growing a is that of airbench.)
+
+    Reach for it when a short run at a high rate has to end in quiet weights: it takes the noise out as a falling rate
+    does, and lets the steps stay long.
+
+    Leave it when the optimizer is `lookahead` already, or the path of the weights is to stay that of the optimizer
+    alone: `ema` looks on and changes nothing.
+
+    Cost: a second copy of the weights, and two passes over it every k steps.
 
     Args:
         every: k, steps between two updates.
@@ -49,7 +59,7 @@ def lookahead(*, every: int = 5, decay: float = 0.95, power: float = 3.0) -> Ave
         power: How late the average gets its weight.
 
     Returns:
-        The average; it changes the weights of the model.
+        The average; its updates change the weights of the model.
 
     Reference:
         Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", 2019; with this ramp in Jordan, "94% on

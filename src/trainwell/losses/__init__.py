@@ -6,7 +6,13 @@ A member takes the output of the network for a batch and the target, and gives t
 
 Facts of a member:
     task: `classification` or `regression`.
+    soft_targets: Whether the target may be a distribution over the classes instead of a class, as mixing images and
+        teachers give it.
+    expects: What the output stands for: `logits`, scores of any size of which the loss makes probabilities or margins
+        itself, so that a softmax or sigmoid in front is a mistake; or `values`, to be near the target itself.
 """
+
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -32,3 +38,36 @@ def aligned(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             )
         target = target.reshape(output.shape)
     return output.float(), target.float()
+
+
+def is_soft(output: Tensor, target: Tensor) -> bool:
+    """Whether a target is a distribution over the classes, (N, C) floating, and not the class of each row, (N,).
+
+    Raises:
+        BadValue: It is neither for an output (N, C).
+    """
+    soft = target.is_floating_point()
+    expected = output.shape if soft else output.shape[:1] + output.shape[2:]
+    if output.ndim < 2 or target.shape != expected:
+        raise BadValue(
+            f"The output has shape {tuple(output.shape)} and the target {tuple(target.shape)} of {target.dtype}; "
+            "expected an output (N, C) with the class of each row, (N,) int64, or with a distribution over the "
+            "classes, (N, C) floating."
+        )
+    return soft
+
+
+def balanced_weights(counts: Sequence[int]) -> tuple[float, ...]:
+    """Weights by which every class counts alike and a sample 1 on average: n / (C n_c) for a class of n_c samples.
+
+    Args:
+        counts: Number of training samples of each class; n is their sum, C the number of classes that have any.
+
+    Returns:
+        One weight a class; 1 for a class without samples.
+
+    Reference:
+        King, Zeng, "Logistic Regression in Rare Events Data", 2001.
+    """
+    present = sum(count > 0 for count in counts)
+    return tuple(sum(counts) / (present * count) if count else 1.0 for count in counts)

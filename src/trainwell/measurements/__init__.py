@@ -7,6 +7,7 @@ A member reads a `Step` and gives named numbers::
 It changes nothing. Whether a number is good or bad is for `trainwell.diagnoses` to say.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,7 @@ class Step:
         model: The model, with the gradients of this step.
         optimizer: The optimizer, with its state.
         lr: Learning rate of this step, before any `rate_scale`.
+        updates: What the optimizer's step added to each of `trainwell.parameters.weights_of(model)`, in their order.
         gradient_norm: Norm before clipping, where the gradients were clipped.
     """
 
@@ -37,4 +39,5 @@ class Step:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     lr: float
+    updates: Sequence[Tensor]
     gradient_norm: Tensor | None = None

@@ -9,8 +9,22 @@ gradient, and gives None. All act on the weights alone: biases and norms are lef
 
 Facts of a member:
     constraint: Whether it is called after the step.
+    breaks_selu: Whether it pulls weights away from what SELU needs of them: mean 0 and, for each unit, a sum of squares
+        of 1.
 """
 
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
 from trainwell.family import Family
+from trainwell.parameters import weights_of
 
 penalties = Family("penalties", __name__, "penalty")
+
+
+def total(model: nn.Module, term: Callable[[Tensor], Tensor]) -> Tensor:
+    """The sum of a term over the weights of a model, each in float32; 0 where there are none."""
+    terms = [term(weight.float()) for weight in weights_of(model)]
+    return torch.stack(terms).sum() if terms else torch.zeros(())
