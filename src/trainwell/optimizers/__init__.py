@@ -7,15 +7,26 @@ A member takes parameter groups and gives a torch optimizer; one that needs two 
 A group is a dict with `params`, and may carry its own `weight_decay` and a `rate_scale`: what the learning rate is
 multiplied by for this group, 1 if absent. Whoever changes the rate later has to multiply by it too. Plain tensors
 instead of groups are one group.
+
+What goes on from a checkpoint is the state of each parameter, tensors and plain numbers; the groups come anew from the
+recipe. So a member keeps nothing that changes in its groups, or beside them.
+
+Facts of a member:
+    decay: What `weight_decay` does: `coupled` adds it to the gradient, `decoupled` shrinks the weights beside the step,
+        `none`: there is none. A wrapper has that of the optimizer within it.
+    rate: Usual band of `lr`, (low, high): outside it something else is probably wrong. A wrapper has that of the
+        optimizer within it.
+    two_pass: Whether a step asks for the gradient twice, so that it needs a closure.
+    wraps: Name of the hyper-parameter that is the optimizer within; see `innermost`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from trainwell.errors import BadValue
-from trainwell.family import Family
+from trainwell.family import Family, Part
 from trainwell.parameters import is_norm, learnt
 
 optimizers = Family("optimizers", __name__, "optimizer")
@@ -77,3 +88,11 @@ def fused(groups: Sequence[dict[str, Any]]) -> bool | None:
     parameters = [parameter for group in groups for parameter in group["params"]]
     able = all(p.is_floating_point() and p.device.type in _FUSED and not p.is_sparse for p in parameters)
     return True if able else None
+
+
+def innermost(part: Part | str | Mapping[str, Any]) -> Part:
+    """The optimizer that decides on decay and rate: the part itself, or what it wraps, and so on inwards."""
+    resolved = optimizers.resolve(part)
+    while (name := optimizers[resolved.name].facts.get("wraps")) is not None:
+        resolved = resolved.args[name]
+    return resolved
