@@ -5,9 +5,7 @@ import pytest
 import torch
 
 from trainwell.augmentations.crop import crop
-from trainwell.augmentations.cutout import cutout
 from trainwell.augmentations.flip import flip
-from trainwell.augmentations.mixup import mixup
 from trainwell.draws import Draws
 from trainwell.errors import BadValue
 
@@ -57,27 +55,3 @@ def test_a_crop_moves_by_up_to_its_share_of_each_side() -> None:
     assert smallest.abs().amax(0).tolist() == [1, 1]
     with pytest.raises(BadValue, match=r"crop\.padding=0 is not possible: expected a value in \(0, 0\.5\]"):
         crop(draws(), SIZE, padding=0)
-
-
-def test_a_cutout_is_a_square_around_any_pixel() -> None:
-    box = cutout(draws(), SIZE, length=0.25).box
-    assert box.shape == (N, 4)
-    assert (box[:, 2] - box[:, 0]).tolist() == [4] * N  # a quarter of the shorter side
-    assert (box[:, 3] - box[:, 1]).tolist() == [4] * N
-    assert (int(box[:, 0].min()), int(box[:, 0].max())) == (-2, 29)
-    assert (int(box[:, 1].min()), int(box[:, 1].max())) == (-2, 13)
-    whole = cutout(draws(), (1, 1), length=1.0).box
-    assert whole.unique(dim=0).tolist() == [[0, 0, 1, 1]]
-    with pytest.raises(BadValue, match=r"cutout\.length=0 is not possible"):
-        cutout(draws(), SIZE, length=0)
-
-
-def test_mixup_pairs_the_batch_and_draws_shares_from_beta() -> None:
-    mix = mixup(draws(), SIZE, alpha=0.2)
-    assert mix.partner.sort().values.tolist() == list(range(N))
-    # Beta(a, a) has variance 1 / (4 (2 a + 1)): 0.1786 for 0.2.
-    assert float(mix.share.var()) == pytest.approx(1 / (4 * 1.4), rel=0.05)
-    assert float(mix.share.mean()) == pytest.approx(0.5, abs=0.03)
-    assert mixup(draws(), SIZE, alpha=0).share.tolist() == [1.0] * N
-    with pytest.raises(BadValue, match=r"mixup\.alpha=-1 is not possible"):
-        mixup(draws(), SIZE, alpha=-1)

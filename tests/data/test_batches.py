@@ -73,7 +73,8 @@ def image_feed(rows: np.ndarray, augment: list[Any] | None = None, **options: An
         "batch_size": 4,
         "seed": 0,
     }
-    engine = None if augment is None else Augmenter([augmentations.part(part) for part in augment], (6, 4))
+    fill = options.pop("fill", None)
+    engine = None if augment is None else Augmenter([augmentations.part(part) for part in augment], (6, 4), fill=fill)
     return Feed(ArraySource(x), np.arange(12), rows, augmenter=engine, **(given | options))
 
 
@@ -113,13 +114,28 @@ def test_training_batches_are_augmented_by_sample_and_epoch_and_others_are_not()
     assert all(flipped[row, epoch] != flipped[row, epoch + 1] for row in ROWS for epoch in range(3))
 
 
-def test_cutout_blanks_with_the_mean() -> None:
-    feed = image_feed(ROWS, [{"name": "cutout", "length": 0.5}])
-    x, _ = feed.batch(0)
+def test_cutout_blanks_with_the_mean_before_any_preprocessing() -> None:
+    mean = torch.from_numpy(images()[ROWS].mean((0, 1, 2))).float()
+    for prepare in ("standardize", "min_max", "none"):
+        fitted = preprocessing.build(prepare, images(), ROWS)
+        feed = image_feed(ROWS, [{"name": "cutout", "length": 0.5}], fill=mean, prepare=fitted)
+        x, _ = feed.batch(0)
+        clean, _ = feed.clean(0)
+        changed = (x != clean).any(dim=1)
+        assert changed.any()
+        seen = fitted.apply(mean.round()[None, None, None])[0, 0, 0]
+        assert torch.allclose(x.permute(0, 2, 3, 1)[changed], seen, atol=1e-6)
+
+
+def test_a_projection_makes_rows_of_images() -> None:
+    fitted = preprocessing.build("whiten_pca", images(), ROWS)
+    feed = image_feed(ROWS, ["flip", "mixup"], prepare=fitted)
+    x, y = feed.batch(0)
+    assert x.dim() == 2
+    assert y.shape == (4, 12)
+    rows = images()[ROWS[feed.stream.at(0)[0]]]
     clean, _ = feed.clean(0)
-    changed = x != clean
-    assert changed.any()
-    assert (x[changed] == 0).all()
+    assert torch.allclose(clean, fitted.apply(torch.from_numpy(rows).float()), atol=1e-5)
 
 
 def test_mixed_targets_are_distributions() -> None:

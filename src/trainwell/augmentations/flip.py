@@ -6,18 +6,32 @@ from trainwell.augmentations import Geometry, augmentations
 from trainwell.draws import Draws
 
 
-@augmentations.add("flip", paper="https://arxiv.org/abs/2404.00498", limits={"p": "[0, 1]"})
+@augmentations.add(
+    "flip",
+    paper="https://arxiv.org/abs/2404.00498",
+    limits={"p": "[0, 1]"},
+    kind="geometry",
+    mixes_labels=False,
+    mirrors="left_right",
+    needs_classes=False,
+)
 def flip(draws: Draws, size: tuple[int, int], *, p: float = 0.5, alternate: bool = True) -> Geometry:  # noqa: ARG001
     """Mirror images left and right.
 
-    Reach for it with photos; never with digits, letters or anything else that reads in one direction.
+    Definition: column j shows column W - 1 - j of the image, with probability `p`. With `alternate` an image is flipped
+    in every other epoch, the first time by chance, so that each pair of epochs shows both sides of every image.
+
+    Reach for it when a mirror image is as likely as the image: photos, and most of what has no handedness.
+
+    Leave it when left and right mean something: digits, letters, road signs, which side of the body.
+
+    Cost: a copy of the pixels. No parameters to tune; alternating saves some of the epochs that chance repeats.
 
     Args:
         draws: Randomness of this batch, N images.
-        size: Height and width of the images.
+        size: Height and width of the images in pixels.
         p: Probability of a flip.
-        alternate: Flip each image in every other epoch, the first time by chance, where `p` is 0.5: each pair of epochs
-            then shows both sides of every image. False draws afresh in each epoch.
+        alternate: Flip in every other epoch where `p` is 0.5. False draws afresh in each epoch.
 
     Returns:
         The images to flip, (N,) bool.

@@ -122,7 +122,8 @@ class Feed:
         source: Samples: images as (N, H, W, C) uint8, tables as (N, F) float32, or anything a custom network takes.
         target: Targets of all rows, (N,) int64 or (N,) / (N, K) float32.
         rows: Rows of the split, (n,) int64.
-        images: Whether samples are images, to be handed over as (N, C, H, W) in channels-last memory.
+        images: Whether samples are images, to be handed over as (N, C, H, W) in channels-last memory, or as the rows
+            that the preprocessing makes of them.
         prepare: Fitted preprocessing with `apply(float tensor)`, or None.
         num_classes: Number of classes; None in regression.
         device: Where the network is.
@@ -203,8 +204,7 @@ class Feed:
             x = x.pin_memory().to(self._device, non_blocking=True)
         if not self._images:
             return x if self._prepare is None else self._prepare.apply(x.to(torch.float32))
-        x = x if augmenter is None else augmenter.move(x)
+        x = x if augmenter is None else augmenter.pixels(x)
         values = x.to(torch.float32)
         values = values if self._prepare is None else self._prepare.apply(values)
-        values = values if augmenter is None else augmenter.blank(values)
-        return values.permute(0, 3, 1, 2)
+        return values.permute(0, 3, 1, 2) if values.dim() == 4 else values  # a projection makes rows of images
