@@ -59,7 +59,7 @@ def test_dropout_goes_behind_a_layer_and_a_branch_is_refused() -> None:
     layer = nn.Linear(2, 2)
     assert dropped(None, layer) == [layer]
     assert dropped(Part("dropouts", "dropout", {"p": 0.25}), layer)[1].p == 0.25
-    with pytest.raises(BadValue, match="drops residual branches, and this model has none"):
+    with pytest.raises(BadValue, match="drops residual branches, and there is none in this place"):
         build(models.part("mlp", dropout="stochastic_depth"), (4,), 2, 0)
 
 

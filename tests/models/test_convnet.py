@@ -89,3 +89,33 @@ def test_what_it_cannot_take_is_refused() -> None:
         build("convnet", (3, 1, 8), 2, 0)
     with pytest.raises(BadValue, match="a pooling of the whole map leaves nothing"):
         build(models.part("convnet", pooling="global_avg"), (3, 8, 8), 2, 0)
+
+
+def test_pieces_that_do_not_divide_the_patches_are_refused() -> None:
+    with pytest.raises(
+        BadValue, match=r"maxout\(pieces=5\) takes 5 channels for one, and the 2 x 2 patches .* give 24"
+    ):
+        build(models.part("convnet", activation={"name": "maxout", "pieces": 5}), (3, 8, 8), 2, 0)
+
+
+def test_a_norm_behind_the_activation_leaves_the_bias() -> None:
+    model = build(models.part("convnet", width=4, blocks=1, norm_place="after"), (1, 8, 8), 2, 0)
+    kinds = [type(module).__name__ for module in model.blocks]
+    assert kinds == ["Conv2d", "MaxPool2d", "GELU", "BatchNorm2d", "Conv2d", "GELU", "BatchNorm2d"]
+    assert all(module.bias is not None for module in model.blocks if isinstance(module, nn.Conv2d))
+
+
+def test_dropout_of_the_blocks_stands_at_their_ends_or_around_their_convolutions() -> None:
+    model = build(models.part("convnet", width=4, blocks=2, conv_dropout="channel_dropout"), (1, 8, 8), 2, 0)
+    kinds = [type(module).__name__ for module in model.blocks]
+    assert [number for number, kind in enumerate(kinds) if kind == "ChannelDropout"] == [7, 15]
+    wrapped = build(models.part("convnet", width=4, blocks=1, conv_dropout="dropconnect"), (1, 8, 8), 2, 0)
+    assert [type(module).__name__ for module in wrapped.blocks].count("DropConnect") == 2
+    second = wrapped.blocks[4].wrapped
+    torch.testing.assert_close(second(maps := images(2, 4, 5)), maps)  # found by the initializer inside its wrapper
+
+
+def test_the_last_pooling_is_a_choice() -> None:
+    model = build(models.part("convnet", width=4, last_pooling="global_avg"), (1, 16, 16), 2, 0).eval()
+    maps = model.blocks(model.activation(model.whiten(images(2, 1, 16))))
+    torch.testing.assert_close(model(images(2, 1, 16)), model.head(maps.mean((2, 3))) / 9)

@@ -59,3 +59,19 @@ def test_the_line_learns() -> None:
 def test_skip_without_hidden_layers_is_refused() -> None:
     with pytest.raises(BadValue, match=r"mlp\.skip=True has no effect without hidden layers"):
         build(models.part("mlp", widths=[], skip=True), (4,), 2, 0)
+
+
+def test_a_norm_behind_the_activation_leaves_the_bias() -> None:
+    model = build(models.part("mlp", widths=[8], norm="layer", norm_place="after"), (4,), 2, 0)
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    hidden = torch.nn.functional.layer_norm(model[1](x).relu(), (8,))
+    torch.testing.assert_close(model(x), model[-1](hidden))
+    assert model[1].bias is not None
+
+
+def test_maxout_reads_wider_layers() -> None:
+    part = models.part("mlp", widths=[6], norm="batch", activation={"name": "maxout", "pieces": 4})
+    model = build(part, (5,), 2, 0)
+    assert (model[1].out_features, model[2].num_features, model[-1].in_features) == (24, 24, 6)
+    after = build(models.part(part, norm_place="after"), (5,), 2, 0)
+    assert (after[1].out_features, after[3].num_features, after[-1].in_features) == (24, 6, 6)

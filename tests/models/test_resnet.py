@@ -79,3 +79,59 @@ def test_stochastic_depth_rises_evenly_and_drops_branches() -> None:
 def test_rows_are_refused() -> None:
     with pytest.raises(BadValue, match=r"takes images \(C, H, W\), got shape \(13,\). For rows take mlp"):
         build("resnet34", (13,), 2, 0)
+
+
+def test_norms_behind_the_inner_activations() -> None:
+    before, after = (
+        build(models.part("resnet18", width=4, norm_place=place, zero_init_residual=False), (3, 16, 16), 2, 0).layer1[0]
+        for place in ("before", "after")
+    )
+    maps = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    for block in (before, after):
+        block.bn1.weight.data.fill_(-1.0)  # so that the order shows
+    inner = before.bn1(before.conv1(maps)).relu()
+    torch.testing.assert_close(before(maps), (before.bn2(before.conv2(inner)) + maps).relu())
+    inner = after.bn1(after.conv1(maps).relu())
+    torch.testing.assert_close(after(maps), (after.bn2(after.conv2(inner)) + maps).relu())
+    assert before.conv1.bias is None
+    assert after.conv1.bias is not None  # a shift in front of an activation is not taken out behind it
+    assert after.conv2.bias is None
+
+
+def test_the_stem_follows_the_place_of_the_norm() -> None:
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    model = build(models.part("resnet18", width=4, norm_place="after"), (3, 16, 16), 2, 0)
+    reached = []
+    model.layer1.register_forward_pre_hook(lambda _, inputs: reached.append(inputs[0]))
+    model(images)
+    torch.testing.assert_close(reached[0], model.bn1(model.conv1(images).relu()))
+
+
+def test_dropout_stands_between_the_convolutions_of_a_branch() -> None:
+    block = build(models.part("resnet50", width=4, dropout={"name": "dropout", "p": 0.25}), (3, 8, 8), 2, 0).layer1[0]
+    assert [name for name, m in block.named_modules() if hasattr(m, "p") and m.p == 0.25] == [
+        "dropout1.0",
+        "dropout2.0",
+    ]
+    wrapped = build(models.part("resnet18", width=4, dropout="dropconnect"), (3, 8, 8), 2, 0).layer1[0]
+    assert {name for name in wrapped.state_dict() if name.startswith("conv")} == {
+        "conv1.wrapped.weight",
+        "conv2.wrapped.weight",
+    }
+    plain = build(models.part("resnet18", width=4, dropout="dropconnect", norm="none"), (3, 8, 8), 2, 0).layer1[0]
+    assert not plain.conv2.wrapped.weight.any()  # the branch starts at 0 here too
+
+
+def test_width_scales_every_layer() -> None:
+    model = build(models.part("resnet50", width=16), (3, 32, 32), 10, 0)
+    assert model.conv1.out_channels == 16
+    assert model.layer4[2].conv3.weight.shape == (512, 128, 1, 1)
+
+
+def test_the_last_pooling_is_a_choice() -> None:
+    model = build(models.part("resnet18", width=4, last_pooling="global_max"), (3, 32, 32), 2, 0).eval()
+    reached = []
+    model.fc.register_forward_pre_hook(lambda _, inputs: reached.append(inputs[0]))
+    model.layer4.register_forward_hook(lambda _, __, output: reached.append(output))
+    model(torch.randn(2, 3, 32, 32))
+    assert torch.equal(reached[0].amax((2, 3)), reached[1])

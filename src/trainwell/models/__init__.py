@@ -7,22 +7,30 @@ A member takes the shape of one input and the number of outputs, and gives a mod
 `input_shape` is (C, H, W) for images and (F,) for rows. A member initialises what it builds from torch's default
 generator; `build` does so under a seed. `package.module:factory` brings a network from outside, see `outside`.
 
+A model is put together from the families by a few rules, each written here once: where a norm stands (`normed`), where
+a dropout goes (`dropped`), how far a map can be pooled (`pooled`).
+
 A model may have the attribute `data_initializers`: which data-dependent initializer sets which of its modules, by the
 name of the module; `prepare` runs them.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from trainwell import draws
+from trainwell.activations import activations, width_factor
 from trainwell.dropouts import dropouts
 from trainwell.errors import BadData, BadValue
 from trainwell.family import Family, Member, Part
 from trainwell.initializers import initialize, initializers
 from trainwell.models.outside import adapted
+from trainwell.norms import norms
+from trainwell.poolings import poolings, shrinks
+
+NormPlace = Literal["before", "after"]
 
 
 class Models(Family):
@@ -141,6 +149,13 @@ def _input_of(model: nn.Module, module: nn.Module, batch: Tensor) -> Tensor:
 def dropped(dropout: Part | str | None, layer: nn.Module) -> list[nn.Module]:
     """A layer and the dropout that goes with it, in order: behind it, or around it where it drops the weights.
 
+    Args:
+        dropout: One of `dropouts`; None is none.
+        layer: A linear or convolution layer.
+
+    Returns:
+        The layer alone, the layer in what drops its weights, or the layer and what goes behind it or its activation.
+
     Raises:
         BadValue: The dropout wraps a residual branch, and here is none.
     """
@@ -149,5 +164,86 @@ def dropped(dropout: Part | str | None, layer: nn.Module) -> list[nn.Module]:
     part = dropouts.part(dropout)
     wraps = dropouts[part.name].facts.get("wraps")
     if wraps == "branch":
-        raise BadValue(f"{part.name} drops residual branches, and this model has none. Take dropout, or a resnet.")
+        raise BadValue(
+            f"{part.name} drops residual branches, and there is none in this place. Take another dropout, or set "
+            f"{part.name} of a resnet or a convnext."
+        )
     return [dropouts.build(part, layer)] if wraps == "layer" else [layer, dropouts.build(part)]
+
+
+def normed(
+    norm: Part | str, activation: Part | str, features: int, dimensions: int, place: NormPlace
+) -> list[nn.Module]:
+    """A norm and an activation in their order.
+
+    Args:
+        norm: One of `norms`.
+        activation: One of `activations`.
+        features: What comes out of the activation; `width_factor` times as many come in.
+        dimensions: Dimensions beyond the features.
+        place: Whether the norm stands before or after the activation.
+
+    Returns:
+        Two modules. The layer in front of them needs a bias of its own unless the first of them has one.
+
+    Raises:
+        BadValue: A place is given for no norm.
+    """
+    part = norms.part(norm)
+    if place == "after" and part.name == "none":
+        raise BadValue("norm_place=after has no effect with norm=none. Name a norm, or leave norm_place out.")
+    bend: nn.Module = activations.build(activation)
+    if place == "after":
+        return [bend, norms.build(part, features, dimensions)]
+    return [norms.build(part, features * width_factor(activation), dimensions), bend]
+
+
+def has_shift(module: nn.Module) -> bool:
+    """Whether the module adds a learnt shift, so that a bias in front of it is one too many."""
+    return getattr(module, "bias", None) is not None
+
+
+def smallest_side(norm: Part | str) -> int:
+    """The smallest side of a map that the norm can work with: one that has only positions to go by needs two."""
+    return 2 if norms[norms.part(norm).name].facts.get("needs_positions") else 1
+
+
+def check_window(id: str, pooling: Part | str) -> None:
+    """Raise `BadValue` where the pooling of a model's windows takes the whole map."""
+    if poolings[poolings.part(pooling).name].facts.get("overall"):
+        raise BadValue(
+            f"{id} pools windows between its convolutions; a pooling of the whole map leaves nothing. Take max or avg, "
+            "and name it as last_pooling."
+        )
+
+
+def check_overall(id: str, pooling: Part | str) -> None:
+    """Raise `BadValue` where the last pooling of a model leaves a map."""
+    if not poolings[poolings.part(pooling).name].facts.get("overall"):
+        known = ", ".join(member.id for member in poolings if member.facts.get("overall"))
+        raise BadValue(
+            f"{id}.last_pooling={poolings.part(pooling).name} leaves a map, and the head takes one number a channel. "
+            f"Take one of: {known}."
+        )
+
+
+def check_images(id: str, input_shape: tuple[int, ...], norm: Part | str, smallest: int = 1) -> None:
+    """Raise `BadValue` unless the input is an image of at least `smallest` pixels, on which the norm has work to do."""
+    if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
+        raise BadValue(
+            f"{id} takes images (C, H, W){f' of at least {smallest} px' if smallest > 1 else ''}, got shape "
+            f"{input_shape}. For rows take mlp."
+        )
+    least = smallest - 1 + smallest_side(norm)
+    if min(input_shape[1:]) < least:
+        raise BadValue(
+            f"The norm {norms.part(norm).name} has nothing to go by on a map of one position, which {id} makes of "
+            f"shape {input_shape}. Take images of at least {least} px, or another norm: group, layer."
+        )
+
+
+def pooled(pooling: Part | str, size: tuple[int, int], norm: Part | str) -> tuple[int, int]:
+    """Height and width of a map behind a pooling; `size` itself where the map is too small to be pooled any further."""
+    divisor = shrinks(pooling)
+    behind = (int(size[0] / divisor), int(size[1] / divisor))
+    return behind if min(behind) >= smallest_side(norm) else size
