@@ -12,5 +12,5 @@ All probes share one contract:
     forward     (model, x) -> output; `model(x)` unless given. Here autocast goes, and models with unusual inputs.
     make_optimizer   (model, lr) -> Optimizer over the parameters of the model it is given, which is the copy
 
-Each returns a frozen `Result`.
+Each returns a frozen `Result`; `trace` gives a `Flow`, `activation_facts` facts.
 """
