@@ -216,7 +216,7 @@ def test_nested_parts_are_checked_and_resolved() -> None:
     assert part.args["dropout"] == Part("dropouts", "dropout")
     assert part.json()["activation"] == {"name": "leaky_relu", "slope": 0.3}
     full = models.resolve(part)
-    assert full.args["dropout"] == Part("dropouts", "dropout", {"p": 0.5})
+    assert full.args["dropout"] == Part("dropouts", "dropout", {"p": 0.5, "scaling": "training"})
     assert full.args["norm"] == Part("norms", "none")
     assert full.args["head_scale"] == 0.1
     assert models.resolve(full) == full
@@ -246,7 +246,7 @@ def test_an_augmentation_of_ones_own_is_registered_and_used(package: Callable[[s
         assert "aside" in augmentations  # by its own name from now on
         augmenter = Augmenter([part], (1, 4))
         augmenter.draw(Draws(0, torch.zeros(1).numpy(), torch.zeros(1).numpy()))
-        moved = augmenter.move(torch.tensor([0, 1, 2, 3]).view(1, 1, 4, 1))
+        moved = augmenter.pixels(torch.tensor([0, 1, 2, 3], dtype=torch.uint8).view(1, 1, 4, 1))
         assert moved.flatten().tolist() == [2, 3, 2, 1]
     finally:
         augmentations._members.pop("aside", None)

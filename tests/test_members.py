@@ -4,37 +4,11 @@ import inspect
 
 import pytest
 
-from trainwell.activations import activations
-from trainwell.averages import averages
-from trainwell.clippings import clippings
-from trainwell.dropouts import dropouts
 from trainwell.errors import UnknownName
 from trainwell.family import Family, Member
-from trainwell.initializers import initializers
-from trainwell.losses import losses
-from trainwell.measurements import measurements
-from trainwell.models import models
-from trainwell.norms import norms
-from trainwell.optimizers import optimizers
-from trainwell.penalties import penalties
-from trainwell.poolings import poolings
-from trainwell.schedules import schedules
+from trainwell.method.catalogue import families
 
-FAMILIES = (
-    activations,
-    averages,
-    clippings,
-    dropouts,
-    initializers,
-    losses,
-    measurements,
-    models,
-    norms,
-    optimizers,
-    penalties,
-    poolings,
-    schedules,
-)
+FAMILIES = tuple(families().values())
 MEMBERS = [pytest.param(family, member, id=f"{family.name}-{member.id}") for family in FAMILIES for member in family]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from trainwell.dropouts import dropouts
 from trainwell.errors import BadValue, UnknownName
 from trainwell.family import Part
 from trainwell.optimizers import optimizers
@@ -29,7 +30,7 @@ def test_parts_may_be_given_in_three_ways_and_are_resolved() -> None:
     by_name, by_json = recipe(loss="cross_entropy"), recipe(loss={"name": "cross_entropy", "smoothing": 0})
     by_part = recipe(loss=Part("losses", "cross_entropy", {"smoothing": 0.0}))
     assert by_name == by_json == by_part
-    assert by_name.loss.args == {"smoothing": 0.0}
+    assert by_name.loss.args == {"smoothing": 0.0, "weights": None}
     assert by_name.optimizer.args["lr"] == 0.1
     assert by_name.optimizer == optimizers.resolve({"name": "sgd", "lr": 0.1})
     assert "momentum" in by_name.optimizer.args
@@ -80,7 +81,7 @@ def test_unknown_and_missing_fields_are_named() -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        ("optimizer=agd", "There is no optimizer called 'agd'. Did you mean 'sgd'? Known: adam, adamw, sgd."),
+        ("optimizer=agd", "There is no optimizer called 'agd'. Did you mean 'sgd'? Known: adagrad, adam, "),
         ("optimiser=sgd", "There is no field of a recipe called 'optimiser'. Did you mean 'optimizer'?"),
         ("optimizer.rate=1", "There is no argument of optimizers/sgd called 'rate'."),
         ("model.activation=rely", "There is no activation called 'rely'. Did you mean 'relu'?"),
@@ -178,7 +179,15 @@ def test_what_may_be_absent_is_taken_away_by_none() -> None:
     assert (edited.clip, edited.average, edited.model.args["dropout"]) == (None, None, None)
     again = edited.edit(["clip=value", "clip.limit=0.5", "model.dropout=dropout", "model.dropout.p=0.25"])
     assert again.clip == Part("clippings", "value", {"limit": 0.5})
-    assert again.model.args["dropout"] == Part("dropouts", "dropout", {"p": 0.25})
+    assert again.model.args["dropout"] == dropouts.resolve({"name": "dropout", "p": 0.25})
+
+
+def test_words_without_arguments_are_a_list() -> None:
+    edited = recipe().edit(["silence=large_head, selu_norm"])
+    assert edited.silence == ("large_head", "selu_norm")
+    assert recipe(silence="large_head").silence == recipe(silence=["large_head"]).silence == ("large_head",)
+    assert edited.edit(["silence=none"]).silence == recipe().edit(["silence="]).silence == ()
+    assert Recipe.from_json(json.loads(json.dumps(edited.json()))) == edited
 
 
 def test_a_key_given_twice_is_refused() -> None:
@@ -195,8 +204,8 @@ def test_a_network_of_ones_own_is_named_by_module() -> None:
 
 def test_difference_names_each_field_that_differs() -> None:
     assert recipe().difference(recipe()) == []
-    assert recipe().difference(recipe(epochs=5, loss={"name": "cross_entropy", "smoothing": 0.1})) == [
-        'loss: {"name": "cross_entropy", "smoothing": 0.0} -> {"name": "cross_entropy", "smoothing": 0.1}',
+    assert recipe().difference(recipe(epochs=5, loss={"name": "focal", "gamma": 3})) == [
+        'loss: {"name": "cross_entropy", "smoothing": 0.0, "weights": null} -> {"name": "focal", "gamma": 3.0}',
         "epochs: 3.0 -> 5.0",
     ]
 

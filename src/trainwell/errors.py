@@ -108,5 +108,6 @@ class Interrupted(TrainwellError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None where none is near."""
-    found = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    by_lowered = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), list(by_lowered), n=1, cutoff=0.6)
+    return by_lowered[found[0]] if found else None

@@ -70,6 +70,9 @@ class Recipe:
         penalties: Added to the loss, or constraints after the step.
         clip: Bound on the gradient.
         average: Average of the weights, which is what is evaluated and kept.
+        bias: Value at which the biases of the hidden layers start; a small positive one (0.01) keeps ReLUs alive.
+        last_bias: Whether the biases of the last layer start at zero, or carry the prior: the log of the classes'
+            frequencies, or the mean of the target.
         norm_bias_rate: Multiplier of the rate for the biases of norm layers.
         patience: Epochs without improvement of the monitored metric after which training stops; None is never.
         monitor: Metric by which the best weights are chosen; auto is accuracy or R2 where there is a validation split.
@@ -84,6 +87,7 @@ class Recipe:
         compile: Whether to compile the network; auto as above.
         threads: Threads of the CPU; None takes what this process may use. It is part of the recipe since it decides the
             last bits of the result.
+        silence: Ids of rules of the recipe check that are not to be asked; see `trainwell list rules`.
         seed: Seed of every random draw.
 
     Raises:
@@ -104,6 +108,8 @@ class Recipe:
     penalties: tuple[Part, ...] = ()
     clip: Part | None = None
     average: Part | None = None
+    bias: float = 0.0
+    last_bias: Literal["zero", "prior"] = "zero"
     norm_bias_rate: float = 1.0
     patience: int | None = None
     monitor: Literal["auto", "valid_accuracy", "valid_r2", "valid_loss"] = "auto"
@@ -117,6 +123,7 @@ class Recipe:
     layout: Literal["auto", "contiguous", "channels_last"] = "auto"
     compile: Literal["auto", "yes", "no"] = "auto"
     threads: int | None = None
+    silence: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -124,7 +131,8 @@ class Recipe:
             value = getattr(self, name)
             family = FAMILIES.get(name)
             if family is None:
-                checked = check_value(name, value, kind, LIMITS.get(name))
+                one = isinstance(value, str) and typing.get_origin(kind) is tuple
+                checked = check_value(name, (value,) if one else value, kind, LIMITS.get(name))
             elif typing.get_origin(kind) is tuple:
                 if isinstance(value, str | Part | Mapping):
                     value = (value,)
@@ -201,7 +209,7 @@ def check_edits(edits: Iterable[str]) -> list[tuple[str, str]]:
             raise UnknownName("field of a recipe", field, _KINDS)
         family = FAMILIES.get(field)
         if family is None:
-            check_value(field, parse_value(text), _KINDS[field], LIMITS.get(field))
+            check_value(field, _plain(field, text), _KINDS[field], LIMITS.get(field))
         elif not inside and not _is_none(text, family) and text:
             for name in text.split(",") if typing.get_origin(_KINDS[field]) is tuple else [text]:
                 family[name.strip()]
@@ -231,6 +239,13 @@ def parse_value(text: str) -> Any:
     return text
 
 
+def _plain(field: str, text: str) -> Any:
+    """The value of a field that holds no technique: plain, or several words with commas between them."""
+    if typing.get_origin(_KINDS[field]) is not tuple:
+        return parse_value(text)
+    return [] if text.lower() in ("", "none", "null") else [word.strip() for word in text.split(",")]
+
+
 def _is_none(text: str, family: Family) -> bool:
     """Whether the text asks for no technique; in some families `none` is one itself."""
     return text.lower() in ("none", "null") and text not in family
@@ -242,14 +257,13 @@ def _set(content: dict[str, Any], path: list[str], text: str) -> None:
         raise UnknownName("field of a recipe", field, _KINDS)
     family, several = FAMILIES.get(field), typing.get_origin(_KINDS[field]) is tuple
     if len(path) == 1:
-        if several:
-            assert family is not None, "what holds several values holds techniques"
+        if family is None:
+            content[field] = _plain(field, text)
+        elif several:
             names = [] if _is_none(text, family) or not text else [name.strip() for name in text.split(",")]
             content[field] = [{"name": name} for name in names]
-        elif family is not None:
-            content[field] = None if _is_none(text, family) else {"name": text}
         else:
-            content[field] = parse_value(text)
+            content[field] = None if _is_none(text, family) else {"name": text}
         return
     if family is None:
         raise BadValue(f"{'.'.join(path)}: {field} is a plain value and has no parts. Write {field}=...")
@@ -284,7 +298,8 @@ def _assign(inside: dict[str, Any], family: Family, name: str, text: str) -> Non
     if name in member.hyper:
         kind = member.types.get(name)
         options = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
-        if any(typing.get_origin(option) is tuple for option in options) and parsed is not None:
+        words = [word for option in options for word in typing.get_args(option)]
+        if any(typing.get_origin(option) is tuple for option in options) and parsed is not None and text not in words:
             parsed = [parse_value(item.strip()) for item in text.split(",") if item.strip()]
     inside[name] = parsed
 

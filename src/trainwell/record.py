@@ -25,8 +25,10 @@ from trainwell.errors import BadRun, StorageFailed
 
 FORMAT = 1
 RECIPE, ENVIRONMENT, DATA, FINDINGS = "recipe.json", "environment.json", "data.json", "findings.json"
-RECORD, CHECKPOINT = "record.jsonl", "checkpoint.safetensors"
-BEST_WEIGHTS, BEST_MODEL = "best/model.safetensors", "best/model.json"
+RECORD, CHECKPOINT, SAMPLES = "record.jsonl", "checkpoint.safetensors", "samples.safetensors"
+BEST_WEIGHTS, BEST_MODEL, BEST_PREPROCESSING = (
+    f"best/{name}" for name in ("model.safetensors", "model.json", "preprocessing.safetensors")
+)
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -76,7 +78,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what a run has written, and nothing else that lies in the folder."""
-        for name in (RECIPE, ENVIRONMENT, DATA, FINDINGS, RECORD, CHECKPOINT, "inputs.png"):
+        for name in (RECIPE, ENVIRONMENT, DATA, FINDINGS, RECORD, CHECKPOINT, SAMPLES, "inputs.png"):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "best", ignore_errors=True)
 

@@ -34,7 +34,7 @@ def test_ratio_is_the_median_of_ratios_within_a_turn() -> None:
 
 def test_tables_are_filled_between_their_markers() -> None:
     page = "a\n<!-- throughput -->\nold\n<!-- end of throughput -->\nb\n"
-    page += "".join(f"<!-- {name} --><!-- end of {name} -->\n" for name in ("time_to_accuracy", "small_tables"))
+    page += "".join(f"<!-- {name} --><!-- end of {name} -->\n" for name in tables.TABLES if name != "throughput")
     filled = tables.fill(page, {"throughput": THROUGHPUT})
     assert "old" not in filled
     assert "| by hand | 100 | 100 - 200 | 1.00 |\n| slow | 300 | 200 - 500 | 2.50 |" in filled

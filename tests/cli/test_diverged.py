@@ -27,7 +27,8 @@ def test_a_rate_far_too_high(program: Program, quarters: Path) -> None:
     (finding,) = (f for f in stored["findings"] if f["problem"] == "divergence")
     assert finding["severity"] == "error"
     assert "no weights to keep" in finding["message"]
-    assert [line["problem"] for line in read_record(program.cwd / "run", "finding")] == ["divergence"]
+    told = [line["problem"] for line in read_record(program.cwd / "run", "finding")]
+    assert told == ["rate_for_batch", "divergence"]  # warned before the first step, and so it came
     program("evaluate", "run", quarters).refused("has no weights yet")
 
 

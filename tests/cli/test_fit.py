@@ -54,6 +54,7 @@ def test_the_run_folder_is_complete(digits_run: Finished) -> None:
         "environment.json",
         "data.json",
         "record.jsonl",
+        "samples.safetensors",
         "checkpoint.safetensors",
         "best/model.safetensors",
         "best/model.json",

@@ -12,6 +12,7 @@ from sklearn import datasets, metrics
 from trainwell import Options, Run, evaluate, fit
 from trainwell.errors import BadData
 from trainwell.method.evaluate import calibration_error
+from trainwell.method.screen import Silent
 
 NO_CHECKS = Options(checks=False)
 
@@ -88,6 +89,32 @@ def test_the_data_it_was_trained_on_is_scored_on_rows_set_aside(iris: Run) -> No
     assert found.part == "heldout"
     assert found.count == iris.data["splits"]["heldout"]["rows"]
     assert found.metrics["accuracy"] == pytest.approx(iris.verdict["scores"]["heldout_accuracy"])
+
+
+class Said(Silent):
+    """A screen that remembers its warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_samples_that_the_run_has_seen_are_told(flowers: Run) -> None:
+    x, y = columns("iris")
+    screen = Said()
+    found = evaluate(flowers, (x, y), screen=screen)
+    held = flowers.data["splits"]["heldout"]["rows"]
+    assert 150 - held <= found.seen < 150  # all but the rows held out (iris has one row twice)
+    assert f"{found.seen} of these 150 samples are among those the run was trained on" in screen.warnings[0]
+    fresh = Said()
+    assert evaluate(flowers, (x + 0.01, y), screen=fresh).seen == 0
+    assert fresh.warnings == []
+
+
+def test_its_own_rows_set_aside_are_not_told_as_seen(iris: Run) -> None:
+    assert evaluate(iris, "iris").seen == 0
 
 
 def test_a_class_may_be_missing_from_the_data(flowers: Run) -> None:

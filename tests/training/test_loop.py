@@ -13,6 +13,7 @@ from trainwell.clippings import clippings
 from trainwell.data.batches import ArraySource, Feed
 from trainwell.errors import Diverged
 from trainwell.measurements import measurements
+from trainwell.parameters import weights_of
 from trainwell.penalties import penalties
 from trainwell.training.engine import Engine
 from trainwell.training.interrupt import Stop
@@ -207,6 +208,27 @@ def test_measurements_are_written_every_so_many_steps(make: Callable[..., Traine
     assert lines[0]["gradient_norm"] > 0.01  # before clipping
     assert lines[1]["lr"] == pytest.approx(trainer.rate * trainer.plan.multipliers[9])
     assert all(isinstance(value, float) for value in lines[0].values() if not isinstance(value, int | str))
+
+
+def test_a_measured_step_carries_what_the_optimizer_added_and_no_more(make: Callable[..., Trainer]) -> None:
+    """Lion adds the rate, up or down; the constraint and the average behind it change the weights too."""
+    seen = []
+    trainer = make(
+        optimizer={"name": "lion", "weight_decay": 0.0},
+        measurements={"spy": lambda step: seen.append((step.lr, step.updates)) or {}},
+        measure_every=5,
+        constraints=[penalties.bind({"name": "max_norm", "limit": 0.1})],
+        average={"name": "lookahead", "every": 1},
+    )
+    before = [weight.detach().clone() for weight in weights_of(trainer.model)]
+    for _ in range(5):
+        trainer.advance()
+    ((lr, updates),) = seen
+    assert [update.shape for update in updates] == [weight.shape for weight in before]
+    for update in updates:
+        moved = update[update != 0.0].abs()
+        assert len(moved) > 0.1 * update.numel()
+        torch.testing.assert_close(moved, torch.full_like(moved, lr), rtol=1e-2, atol=1e-7)
 
 
 def broken_feed(step: int) -> Feed:

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from trainwell.diagnoses import Finding, Severity, gravest_first
 from trainwell.errors import BadRun
+from trainwell.method.advise import advise
 from trainwell.method.look import Options, look
-from trainwell.method.pace import choose
+from trainwell.method.pace import choose, samples_to_time
 from trainwell.method.picture import inputs_picture
 from trainwell.method.screen import Screen, Silent
-from trainwell.method.setup import Setup, set_up
+from trainwell.method.setup import Setup, head_of, set_up
 from trainwell.probes.expected_loss import KNOWN_LOSSES, Expected, expected_initial_loss, loss_of_constant
 from trainwell.probes.initial_loss import initial_loss
 from trainwell.probes.overfit import overfit
@@ -75,15 +76,20 @@ def check(
         raise BadRun(f"{folder.path} holds a run, which the checks would overwrite. Give another --out.")
     looked = look(source, edits, options, screen)
     setup = set_up(looked.data, looked.recipe, device)
+    samples_to_time(setup)  # refuses a batch that cannot fit, before the network is given one
+    advice = advise(setup, screen)
     with folder.locked():
         folder.write_json(DATA, looked.data.describe() | {"preprocessing": setup.fitted.json()})
         picture = inputs_picture(setup, folder.path / INPUTS)
         screen.say(f"what the network sees: {picture}" if picture else "no picture: this data has no images")
         record = Record(folder)
+        for finding in advice:
+            record.add("finding", **finding.json())
         engine = choose(setup, options.cache, screen).engine(device)
         with running(engine):
             pinned = "optimizer.lr" in looked.pinned
-            findings = gravest_first(check_setup(setup, engine, record.add, screen, rate_pinned=pinned).findings)
+            checked = check_setup(setup, engine, record.add, screen, rate_pinned=pinned)
+        findings = gravest_first(advice + checked.findings)
         record.close()
         healthy = not any(finding.severity == "error" for finding in findings)
         folder.write_json(
@@ -143,10 +149,13 @@ def check_setup(
 def _expected(setup: Setup) -> Expected:
     """The loss before training that the task implies: worked out for known losses, else that of a constant output."""
     target, loss = setup.feeds["train"].target, setup.recipe.loss
-    if loss.name not in KNOWN_LOSSES:
-        return loss_of_constant(setup.loss, torch.zeros(setup.num_outputs, device=target.device), target)
+    prior = setup.recipe.last_bias == "prior"
+    if loss.name not in KNOWN_LOSSES or loss.args.get("weights") is not None:
+        head = head_of(setup.model, setup.num_outputs) if prior else None
+        output = torch.zeros(setup.num_outputs, device=target.device) if head is None else head.bias.detach()
+        return loss_of_constant(setup.loss, output, target)
     known = {name: value for name, value in loss.args.items() if name in ("smoothing", "delta")}
-    return expected_initial_loss(loss.name, target.cpu(), num_classes=setup.num_classes, **known)
+    return expected_initial_loss(loss.name, target.cpu(), num_classes=setup.num_classes, prior_bias=prior, **known)
 
 
 def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> tuple[RateRange, float | None]:

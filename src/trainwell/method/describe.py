@@ -18,7 +18,7 @@ def description(setup: Setup) -> dict[str, Any]:
     data = setup.data
     return {
         "model": setup.recipe.model.json(),
-        "input_shape": list(input_shape(data)),
+        "input_shape": list(input_shape(data, setup.fitted)),
         "num_outputs": setup.num_outputs,
         "task": data.task,
         "kind": data.kind,

@@ -9,12 +9,13 @@ import numpy as np
 from sklearn import metrics
 from torch import nn
 
-from trainwell.data.dataset import Data
+from trainwell.data.dataset import Data, sample_digests
 from trainwell.errors import BadData
 from trainwell.method.look import Options, read
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.setup import make_feeds
+from trainwell.record import SAMPLES
 from trainwell.training.engine import Engine, running
 from trainwell.training.evaluate import outputs
 from trainwell.training.machine import pick_device, usable_threads
@@ -34,6 +35,7 @@ class Evaluation:
         confusion: Row: true class, column: predicted class, (C, C); empty in regression.
         classes: Names in the order of `confusion`.
         quarantined: Broken files that were set aside, with the reason.
+        seen: How many of the rows the run was trained on or chosen by; their answers are known to it.
     """
 
     part: str
@@ -43,6 +45,7 @@ class Evaluation:
     confusion: list[list[int]]
     classes: list[str]
     quarantined: list[dict[str, str]]
+    seen: int
 
     def json(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -80,6 +83,12 @@ def evaluate(
     data, split, part = _rows(run, source, options, screen, description, stored)
     for broken in data.quarantined:
         screen.warn(f"set aside: {broken.path}: {broken.reason}")
+    seen = 0 if split in stored["splits"] else _seen(run, data, split)
+    if seen:
+        screen.warn(
+            f"{seen:,} of these {len(data.splits[split]):,} samples are among those the run was trained on or chosen "
+            "by: the figures are too good. Evaluate on data that it has not seen."
+        )
     recipe = run.recipe
     device = pick_device(options.device)
     engine = Engine(device, recipe.precision, recipe.layout, False, recipe.threads or usable_threads())
@@ -88,12 +97,23 @@ def evaluate(
         raise BadData("There is nothing to evaluate: the data has no samples.")
     with running(engine):
         predicted, target = outputs(engine.place(network), feed, engine, description["views"])
-    shared = {"part": part, "count": len(target), "quarantined": [vars(q) for q in data.quarantined]}
+    shared = {"part": part, "count": len(target), "quarantined": [vars(q) for q in data.quarantined], "seen": seen}
     if description["task"] == "classification":
         return _classification(predicted.numpy(), target.numpy(), description["classes"], shared)
     scale = run.target()
     assert scale is not None, "a regression run has standardised targets"
     return _regression(scale.inverse(predicted).numpy(), scale.inverse(target).numpy(), shared)
+
+
+def _seen(run: Run, data: Data, split: str) -> int:
+    """How many samples are copies of what the run has seen; 0 where rows repeat by nature: tables of few values."""
+    if not run.folder.has(SAMPLES) or not isinstance(data.x, np.ndarray):
+        return 0
+    parts = run.folder.read_tensors(SAMPLES)[0]
+    known = np.concatenate([found.numpy() for name, found in parts.items() if name != "heldout"])
+    if 2 * len(np.unique(known)) < len(known):
+        return 0
+    return int(np.isin(sample_digests(data.x, data.splits[split]), known).sum())
 
 
 def _rows(

@@ -4,23 +4,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from trainwell.data.dataset import sample_digests
 from trainwell.diagnoses import Finding
+from trainwell.diagnoses.rules import rules
 from trainwell.errors import BadRun, BadValue, Diverged, Interrupted
+from trainwell.method.advise import advise
 from trainwell.method.check import CHECKS, check_setup
 from trainwell.method.describe import description, environment
 from trainwell.method.keeper import FolderKeeper
 from trainwell.method.look import Look, Options, look
-from trainwell.method.pace import choose, duration, out_of_memory
+from trainwell.method.pace import choose, duration, out_of_memory, samples_to_time
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.setup import Setup, set_up
 from trainwell.method.verdict import conclude, diverged
 from trainwell.models.given import GIVEN
 from trainwell.recipe import Recipe
-from trainwell.record import BEST_MODEL, CHECKPOINT, DATA, ENVIRONMENT, FINDINGS, RECIPE, Record, RunFolder
+from trainwell.record import (
+    BEST_MODEL,
+    BEST_PREPROCESSING,
+    CHECKPOINT,
+    DATA,
+    ENVIRONMENT,
+    FINDINGS,
+    RECIPE,
+    SAMPLES,
+    Record,
+    RunFolder,
+)
 from trainwell.training.calibrate import Calibration
 from trainwell.training.checkpoint import restore
 from trainwell.training.engine import Engine, running
@@ -107,6 +122,8 @@ class _Work:
     def start(self, setup: Setup) -> Run:
         """Train from the beginning. What was in the folder goes once nothing is left that could be refused."""
         recipe = self.looked.recipe
+        samples_to_time(setup)  # refuses a batch that cannot fit, before the network is given one
+        advice = advise(setup, self.screen)
         calibration = choose(setup, self.options.cache, self.screen)
         self.folder.clear()
         engine = calibration.engine(self.device)
@@ -116,15 +133,18 @@ class _Work:
         )
         segments = [recipe.epochs]
         self._write_beginning(setup, calibration, segments)
+        self._write_samples()
         record = Record(self.folder)
         record.add("note", format=1, text=self.looked.why)
-        findings: list[Finding] = []
+        for finding in advice:
+            record.add("finding", **finding.json())
+        findings = advice
         with running(engine):
             if self.options.checks:
                 checked = check_setup(
                     setup, engine, record.add, self.screen, rate_pinned="optimizer.lr" in self.looked.pinned
                 )
-                findings = checked.findings
+                findings = advice + checked.findings
                 if checked.rate is not None:
                     setup.recipe = setup.recipe.edit([f"optimizer.lr={checked.rate!r}"])
                     self._write_beginning(setup, calibration, segments)
@@ -164,7 +184,7 @@ class _Work:
         setup = set_up(self.looked.data, resolved, self.device, self.given)
         calibration = Calibration(**stored["calibration"])
         engine = calibration.engine(self.device)
-        findings = [Finding(**finding) for finding in run.findings if finding["problem"] in CHECKS]
+        findings = [Finding(**f) for f in run.findings if f["problem"] in CHECKS or f["problem"] in rules]
         with running(engine):
             return self._train(setup, engine, None, segments, findings, calibration, requested)
 
@@ -239,7 +259,17 @@ class _Work:
         self._write(DATA, self.looked.data.describe() | {"preprocessing": setup.fitted.json()})
         self._write(ENVIRONMENT, environment(self.device))
         self._write(BEST_MODEL, description(setup))
+        arrays = {name: torch.from_numpy(values) for name, values in setup.fitted.arrays().items()}
+        if arrays:
+            self.folder.write_tensors(BEST_PREPROCESSING, arrays, {})
         self._write_recipe(setup, self.looked.recipe, calibration, segments)
+
+    def _write_samples(self) -> None:
+        """Write down which samples are learnt from and chosen by, so that `evaluate` knows them again."""
+        data = self.looked.data
+        if isinstance(data.x, np.ndarray):
+            parts = {name: sample_digests(data.x, rows) for name, rows in data.splits.items()}
+            self.folder.write_tensors(SAMPLES, {name: torch.tensor(found) for name, found in parts.items()}, {})
 
     def _write_recipe(self, setup: Setup, requested: Recipe, calibration: Calibration, segments: list[float]) -> None:
         content = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from trainwell.augmentations import augmentations
 from trainwell.data.dataset import Data
 from trainwell.data.open import open_data
 from trainwell.data.wrap import is_dataset, wrap
@@ -15,6 +16,7 @@ from trainwell.models.given import GIVEN
 from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe, check_edits, parse_edit, parse_value
 from trainwell.recipes import Shape, build, choose, recipes
+from trainwell.schedules import schedules
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,22 @@ def look(
         chosen = chosen.replace(norm_bias_rate=1.0)  # a recipe's own value is for the network it names
     screen.say(why)
     edited = chosen.edit(rest)
-    if "augment" in pairs and "views" not in pairs and all(part.name != "flip" for part in edited.augment):
-        edited = edited.replace(views="one")  # what is not mirrored in training is not mirrored at test time either
-    return Look(data, edited, why, tuple(pairs))
+    return Look(data, _consequences(chosen, edited, tuple(pairs)), why, tuple(pairs))
+
+
+def _consequences(chosen: Recipe, edited: Recipe, pinned: tuple[str, ...]) -> Recipe:
+    """The edited recipe without what the chosen one had for the sake of a technique that was replaced."""
+    changes: dict[str, Any] = {}
+    mirrored = any(augmentations[part.name].facts.get("mirrors") == "left_right" for part in edited.augment)
+    if "augment" in pinned and not mirrored:
+        changes["views"] = "one"  # what is not mirrored in training is not mirrored at test time either
+    if "preprocess" in pinned and preprocessing[edited.preprocess.name].facts.get("by_position"):
+        changes["views"] = "one"  # a mirror image behind it is not what it would make of the mirror image
+    if "schedule" in pinned and schedules[edited.schedule.name].facts.get("own_warmup"):
+        changes |= {"warmup": 0.0, "start": 0.0}
+    if edited.optimizer.name != chosen.optimizer.name:
+        changes["norm_bias_rate"] = 1.0  # the recipe's own value is for the steps of its own optimizer
+    return edited.replace(**{name: value for name, value in changes.items() if name not in pinned})
 
 
 def read(

@@ -28,7 +28,7 @@ def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
         OutOfMemory: With the largest batch that fits.
     """
     recipe, feed = setup.recipe, setup.feeds["train"]
-    count = _samples_to_time(setup)
+    count = samples_to_time(setup)
     x, y = next(feed.passes(count, count))
     steps = feed.stream.steps(recipe.epochs)
     found = calibrate(
@@ -54,8 +54,10 @@ def choose(setup: Setup, cache: Path | None, screen: Screen) -> Calibration:
     return found
 
 
-def _samples_to_time(setup: Setup) -> int:
+def samples_to_time(setup: Setup) -> int:
     """Samples the calibration may take: fewer where they would fill more than half of the free memory.
+
+    Costs no more than two samples through the network, so that it can be asked before anything else is tried.
 
     Raises:
         OutOfMemory: The batch cannot fit whatever the calibration chooses.

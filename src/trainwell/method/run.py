@@ -12,7 +12,16 @@ from trainwell.models import build
 from trainwell.models.given import GIVEN
 from trainwell.preprocessing import Fitted, from_json
 from trainwell.recipe import Recipe
-from trainwell.record import BEST_MODEL, BEST_WEIGHTS, DATA, FINDINGS, RECIPE, RunFolder, read_record
+from trainwell.record import (
+    BEST_MODEL,
+    BEST_PREPROCESSING,
+    BEST_WEIGHTS,
+    DATA,
+    FINDINGS,
+    RECIPE,
+    RunFolder,
+    read_record,
+)
 
 
 class Run:
@@ -92,7 +101,10 @@ class Run:
 
     def preprocessing(self) -> Fitted:
         """The preprocessing, as it was fitted on the training split."""
-        return from_json(self.description()["preprocessing"])
+        arrays = {}
+        if self.folder.has(BEST_PREPROCESSING):
+            arrays = {name: value.numpy() for name, value in self.folder.read_tensors(BEST_PREPROCESSING)[0].items()}
+        return from_json(self.description()["preprocessing"], arrays)
 
     def target(self) -> Fitted | None:
         """The standardisation of the targets; None in classification."""

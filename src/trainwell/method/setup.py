@@ -15,8 +15,10 @@ from trainwell.clippings import clippings
 from trainwell.data.augment import Augmenter
 from trainwell.data.batches import ArraySource, DatasetSource, Feed, Source
 from trainwell.data.dataset import Data
+from trainwell.data.statistics import pixel_statistics
 from trainwell.errors import BadValue
-from trainwell.losses import losses
+from trainwell.initializers import carry_prior, fill_biases
+from trainwell.losses import balanced_weights, losses
 from trainwell.measurements import measurements
 from trainwell.models import build, prepare
 from trainwell.optimizers import optimizers, parameter_groups
@@ -24,7 +26,7 @@ from trainwell.penalties import penalties
 from trainwell.preprocessing import Fitted, fit_target, preprocessing
 from trainwell.recipe import Recipe
 from trainwell.recipes import Shape
-from trainwell.schedules import multipliers
+from trainwell.schedules import multipliers, reaction
 from trainwell.training.loop import Plan, scored_steps
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -36,10 +38,12 @@ def shape_of(data: Data) -> Shape:
     return Shape(data.kind, input_shape(data), data.classes, len(data.splits["train"]))
 
 
-def input_shape(data: Data) -> tuple[int, ...]:
-    """Shape of a sample as the network sees it: (C, H, W) for images."""
+def input_shape(data: Data, fitted: Fitted | None = None) -> tuple[int, ...]:
+    """Shape of a sample as the network sees it behind the preprocessing: (C, H, W) for what is still an image."""
     shape = tuple(data.x.shape[1:]) if hasattr(data.x, "shape") else tuple(torch.as_tensor(data.x[0][0]).shape)
-    return (shape[2], shape[0], shape[1]) if data.kind == "images" else shape
+    if fitted is not None and data.kind != "own":
+        shape = fitted.output_shape(shape)
+    return (shape[2], shape[0], shape[1]) if data.kind == "images" and len(shape) == 3 else shape
 
 
 @dataclass
@@ -106,12 +110,14 @@ class Setup:
         ends = [stream.steps(epochs) for epochs in segments]
         factors = list(multipliers(recipe.schedule, ends[0], recipe.warmup, start=recipe.start))
         factors += [factors[-1]] * (ends[-1] - ends[0])
+        react = reaction(recipe.schedule)
         constraints = [part for part in recipe.penalties if penalties[part.name].facts.get("constraint")]
         added = [part for part in recipe.penalties if part not in constraints]
         return Plan(
             loss=self.loss,
             plain_loss=self.plain_loss,
             multipliers=factors,
+            reaction=None if react is None else lambda step, seen: react(min(1.0, step / ends[0]), seen),
             epoch_steps=scored_steps(ends[-1], segments[-1]),
             clip=None if recipe.clip is None else clippings.bind(recipe.clip),
             penalties=[penalties.bind(part) for part in added],
@@ -144,15 +150,15 @@ def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | 
     target = fit_target(data.y[data.splits["train"]]) if data.task == "regression" else None
     feeds = make_feeds(data, recipe, device, fitted, target)
     num_outputs = len(data.classes) or feeds["train"].target.shape[1]
+    recipe = _with_numbers(recipe, feeds["train"])
+    model = build(recipe.model, input_shape(data, fitted), num_outputs, recipe.seed) if given is None else given
+    _start_biases(model, recipe, feeds["train"], num_outputs)
     if given is None:
-        model = build(recipe.model, input_shape(data), num_outputs, recipe.seed)
         count = min(_PREPARING_SAMPLES, len(feeds["train"]))
         prepare(model, next(feeds["train"].passes(count, count))[0].cpu())
-    else:
-        model = given
     if given is not None or ":" in recipe.model.name:
         _refuse_misfit(model, next(feeds["train"].passes(2, 2))[0], num_outputs, data.task)
-    losses_of = [_loss(recipe, smooth) for smooth in (True, False)]
+    losses_of = [_loss(recipe, training) for training in (True, False)]
     return Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
 
 
@@ -166,7 +172,7 @@ def make_feeds(
         values = np.asarray(data.y, dtype=np.float32)
         y = target.apply(torch.from_numpy(values.reshape(len(values), -1).copy()))
     source: Source = ArraySource(data.x) if isinstance(data.x, np.ndarray | Tensor) else DatasetSource(data.x)
-    size = tuple(data.x.shape[1:3]) if images else None
+    augmenter = _augmenter(data, recipe) if recipe.augment and "train" in data.splits else None
     return {
         name: Feed(
             source,
@@ -178,15 +184,61 @@ def make_feeds(
             device=device,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
-            augmenter=Augmenter(recipe.augment, size) if recipe.augment and name == "train" else None,
+            augmenter=augmenter if name == "train" else None,
         )
         for name, rows in data.splits.items()
     }
 
 
-def _loss(recipe: Recipe, smooth: bool) -> Loss:
-    args = {name: value for name, value in recipe.loss.args.items() if smooth or name != "smoothing"}
+def _augmenter(data: Data, recipe: Recipe) -> Augmenter:
+    """The recipe's augmentations, with what those of values need to know of the training pixels."""
+    if data.kind != "images":
+        return Augmenter(recipe.augment, None)
+    size = (int(data.x.shape[1]), int(data.x.shape[2]))
+    kinds = {augmentations[part.name].facts.get("kind") for part in recipe.augment}
+    if kinds <= {"geometry", "mix"}:
+        return Augmenter(recipe.augment, size)
+    mean, covariance = pixel_statistics(data.x, data.splits["train"])
+    return Augmenter(recipe.augment, size, fill=mean, covariance=covariance)
+
+
+def _loss(recipe: Recipe, training: bool) -> Loss:
+    """The loss that is minimised, or, without smoothing and weights, the one that is reported."""
+    args = {name: value for name, value in recipe.loss.args.items() if training or name not in ("smoothing", "weights")}
     return losses.bind({"name": recipe.loss.name, **args})
+
+
+def _with_numbers(recipe: Recipe, train: Feed) -> Recipe:
+    """The recipe with `loss.weights=balanced` turned into a weight for each class."""
+    if recipe.loss.args.get("weights") != "balanced" or train.num_classes is None:
+        return recipe
+    counts = torch.bincount(train.target, minlength=train.num_classes).tolist()
+    return recipe.replace(loss=losses.part(recipe.loss, weights=tuple(balanced_weights(counts))))
+
+
+def _start_biases(model: nn.Module, recipe: Recipe, train: Feed, num_outputs: int) -> None:
+    """Give the biases the start that the recipe asks for; those of a network are left as they are built where it asks
+    for none."""
+    head = head_of(model, num_outputs)
+    if recipe.bias != 0.0 and not fill_biases(model, recipe.bias, but=head):
+        raise BadValue(
+            f"bias={recipe.bias:g} has no effect: no hidden linear or convolution layer of {recipe.model.name} has a "
+            "bias (a norm behind it has one). Leave it out, or set model.norm=none."
+        )
+    if recipe.last_bias == "prior":
+        if train.num_classes is None:
+            raise BadValue("last_bias=prior has no effect: values to predict are standardised, their mean is 0.")
+        if head is None:
+            raise BadValue(
+                f"last_bias=prior needs a last layer with a bias, and {recipe.model.name} has none. Leave it out."
+            )
+        carry_prior(head, train.target, train.num_classes)
+
+
+def head_of(model: nn.Module, num_outputs: int) -> nn.Linear | None:
+    """The last linear layer of so many outputs that has a bias; None where there is none."""
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear) and module.bias is not None]
+    return next((layer for layer in reversed(linear) if layer.out_features == num_outputs), None)
 
 
 def _refuse_misfit(model: nn.Module, x: Tensor, num_outputs: int, task: str) -> None:
@@ -229,6 +281,11 @@ def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
                 f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. "
                 "Leave it out."
             )
+    if images and recipe.views != "one" and preprocessing[recipe.preprocess.name].facts.get("by_position"):
+        raise BadValue(
+            f"views={recipe.views} mirrors what the network sees, and preprocess={recipe.preprocess.name} treats every "
+            "place of the image in its own way. Set views=one."
+        )
     if "valid" not in data.splits and recipe.patience is not None:
         raise BadValue(f"patience={recipe.patience} needs a validation split, and this data has none. Leave it out.")
     score = "accuracy" if data.task == "classification" else "r2"

@@ -33,6 +33,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "best_loss": trainer.best_loss,
         "best_epoch": trainer.best_epoch,
         "stopped_early": trainer.stopped_early,
+        "losses": trainer.losses,
         "optimizer": plain,
     }
     return _unshared(tensors), state
@@ -70,6 +71,7 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any])
     trainer.best_score, trainer.best_loss = state["best_score"], state["best_loss"]
     trainer.best_epoch = state["best_epoch"]
     trainer.stopped_early = state["stopped_early"]
+    trainer.losses = list(state["losses"])
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

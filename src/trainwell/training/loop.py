@@ -16,6 +16,7 @@ from trainwell.draws import StepDraws, key
 from trainwell.dropouts import attach
 from trainwell.errors import Diverged
 from trainwell.measurements import Step
+from trainwell.parameters import weights_of
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import score
 from trainwell.training.interrupt import Stop
@@ -57,6 +58,7 @@ class Plan:
         loss: Output, target -> scalar: what is minimised.
         plain_loss: The same without smoothing and weights: what is reported.
         multipliers: Factor of the rate for every step of the run.
+        reaction: Step and the losses so far -> a further factor, where the schedule goes by the loss.
         epoch_steps: The steps after which the model is scored and, where it is better, kept.
         clip: Gradients in place -> norm; None for no bound.
         penalties: model -> scalar, added to the loss.
@@ -78,6 +80,7 @@ class Plan:
     clip: Callable[[list[Tensor]], Tensor] | None = None
     penalties: Sequence[Callable[[nn.Module], Tensor]] = ()
     constraints: Sequence[Callable[[nn.Module], None]] = ()
+    reaction: Callable[[int, Sequence[float]], float] | None = None
     average: Any = None
     measurements: dict[str, Callable[[Step], dict[str, Tensor]]] = field(default_factory=dict)
     measure_every: int = 20
@@ -125,12 +128,14 @@ class Trainer:
         self.best_loss: float | None = None
         self.best_epoch: float | None = None
         self.stopped_early = False
+        self.losses: list[float] = []  # at each scoring: of the validation split, else of the training split
         self.seconds = 0.0
         self.running_loss = torch.zeros((), device=engine.device)
         self.running_steps = 0
         self.draws = StepDraws(key(plan.seed, "layers"))
         attach(model, self.draws)
         self._parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
+        self._weights = weights_of(model)
         self._network = engine.network(model)
         self._waits = engine.device.type != "cpu"
         self._bad = torch.zeros((), dtype=torch.bool, device=engine.device)
@@ -152,6 +157,11 @@ class Trainer:
     def epoch(self) -> float:
         """Passes over the training split so far."""
         return self.step * self.feed.batch_size / len(self.feed)
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step, which for a schedule that goes by the loss has to be the next one."""
+        rate = self.rate * self.plan.multipliers[step]
+        return rate if self.plan.reaction is None else rate * self.plan.reaction(step, self.losses)
 
     def run(self, keeper: Keeper, progress: Progress, stop: Stop | None = None) -> None:
         """Train to the end of the plan, or until `stop` is signalled or patience ends.
@@ -189,7 +199,7 @@ class Trainer:
     def advance(self) -> dict[str, Tensor] | None:
         """One step of training; returns what was measured, where this step is one to measure."""
         plan, step = self.plan, self.step
-        rate = self.rate * plan.multipliers[step]
+        rate = self.rate_at(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("rate_scale", 1.0)
         self.draws.step = step
@@ -197,6 +207,8 @@ class Trainer:
         if self._waits:
             torch.cuda.manual_seed(self._random + step)
         x, y = self.feed.batch(step)
+        measures = bool(plan.measurements) and (step + 1) % plan.measure_every == 0
+        before = [weight.detach().clone() for weight in self._weights] if measures else []
         if plan.two_pass:
             take_step: Any = self.optimizer.step  # which torch takes to deal in floats
             loss = take_step(lambda: self._gradient(x, y))
@@ -206,12 +218,13 @@ class Trainer:
             loss = self._gradient(x, y)
             self._watch(loss)
             self.optimizer.step()
+        updates = [weight.detach() - old for weight, old in zip(self._weights, before, strict=True)] if measures else []
         for constrain in plan.constraints:
             constrain(self.model)
         if plan.average is not None:
             plan.average.update(self.model, step + 1, self.steps)
         self.step += 1
-        if not plan.measurements or self.step % plan.measure_every:
+        if not measures:
             return None
         seen = Step(
             step=self.step,
@@ -220,6 +233,7 @@ class Trainer:
             model=self.model,
             optimizer=self.optimizer,
             lr=rate,
+            updates=updates,
             gradient_norm=self._gradient_norm,
         )
         found = {name: value for measure in plan.measurements.values() for name, value in measure(seen).items()}
@@ -260,7 +274,7 @@ class Trainer:
         late = f", or up to {_LATE_BY} steps before" if self._waits else ""
         raise Diverged(
             f"The loss became {value} at step {self.step + 1} of {self.steps} (epoch {self.epoch:.2f}{late}), "
-            f"at learning rate {self.rate * self.plan.multipliers[min(self.step, self.steps - 1)]:.3g}{before}."
+            f"at learning rate {self.rate_at(min(self.step, self.steps - 1)):.3g}{before}."
         )
 
     def _mean_loss(self) -> float:
@@ -271,7 +285,7 @@ class Trainer:
         plan = self.plan
         self._check_finite()
         line: dict[str, Any] = {"epoch": round(self.epoch, 4), "step": self.step, "seconds": 0.0}
-        line |= {"lr": self.rate * plan.multipliers[self.step - 1], "objective": self._mean_loss()}
+        line |= {"lr": self.rate_at(self.step - 1), "objective": self._mean_loss()}
         with self.averaged():
             parts = [("train", self.feed, _SCORED_TRAINING_SAMPLES)]
             parts += [("valid", self.valid, None)] if self.valid is not None else []  # type: ignore[list-item]
@@ -280,6 +294,7 @@ class Trainer:
                 line |= {f"{name}_{what}": value for what, value in scores.items()}
         if not math.isfinite(line["train_loss"]):
             self._diverged(line["train_loss"])
+        self.losses.append(line.get("valid_loss", line["train_loss"]))
         self.running_loss.zero_()
         self.running_steps = 0
         self.seconds = seconds()
