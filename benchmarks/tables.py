@@ -66,6 +66,36 @@ def small_tables(result: dict[str, Any]) -> str:
     return f"Seeds {seeds}. {where(result['machine'])}\n\n{table(head, rows)}"
 
 
+def augmentation(result: dict[str, Any]) -> str:
+    """One table a size of images: what each program does in a second, and how much more Trainwell does."""
+    settings, parts = result["settings"], []
+    for size, found in result["sizes"].items():
+        rows = []
+        for name, one in sorted(found.items(), key=lambda item: (item[0] in result["policies"], item[0])):
+            medians = one["medians"]
+            rivals = [medians.get(program) for program in ("kornia", "kornia, from bytes", "kornia, image by image")]
+            ours = medians["trainwell"]
+            ratios = ["" if rival is None else f"{ours / rival:.1f}" for rival in rivals[1:]]
+            ratio = one["ratios"].get("trainwell")
+            rows.append(
+                [
+                    f"**{name}**" if name in result["policies"] else name,
+                    f"{ours:,.0f}",
+                    "" if rivals[0] is None else f"{rivals[0]:,.0f}",
+                    "" if ratio is None else f"{ratio:.2f}",
+                    *ratios,
+                    result["notes"].get(name, ""),
+                ]
+            )
+        said = (
+            f"**{size} x {size}**, batch {settings['batch'][size]}, {settings['turns']} turns, "
+            f"{settings['threads']} threads, seed {settings['seed']}. {where(result['machine'])}"
+        )
+        head = ["", "Trainwell, images/s", "kornia", "x kornia", "x from bytes", "x image by image", "unequal"]
+        parts.append(said + "\n\n" + table(head, rows))
+    return "\n\n".join(parts)
+
+
 def where(machine: dict[str, Any]) -> str:
     """The machine and the versions in one sentence."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
@@ -77,6 +107,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "throughput": throughput,
     "time_to_accuracy": time_to_accuracy,
     "small_tables": small_tables,
+    "augmentation": augmentation,
 }
 
 

@@ -1,6 +1,6 @@
 """One's own network and arrays, by the book: checked, trained, its best weights given back.
 
-    python examples/own_network.py
+python examples/own_network.py
 """
 
 import torch
