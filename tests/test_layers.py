@@ -9,6 +9,7 @@ SOURCES = Path(__file__).parent.parent / "src" / "trainwell"
 
 # From the top down; see the drawing in docs/design.md.
 ROWS = [
+    {"__main__"},
     {"cli"},
     {"method"},
     {"diagnoses"},

@@ -20,6 +20,10 @@ EXCEPTED = {
     ("norms", "instance"): "divides the contrast out of each map; the maps of 8 x 8 images have nine positions and "
     "fewer, and little is left of a digit there",
 }
+EPOCHS = 10
+# Found in the first run, in which it reached 0.872 after ten epochs: a slope of at most 1/4 learns slowly, and has not
+# stopped by then. The recipe itself trains for 31.
+LONGER = {("activations", "sigmoid"): 20}
 FIELDS: list[tuple[Family, str]] = [
     (activations, "model.activation"),
     (norms, "model.norm"),
@@ -31,9 +35,9 @@ CASES = [(family, field, member.id) for family, field in FIELDS for member in fa
 
 @pytest.mark.parametrize(("family", "field", "id"), CASES, ids=lambda case: getattr(case, "name", str(case)))
 def test_digits_are_learnt(family: Family, field: str, id: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Ten epochs, everything else as the recipe has it, the checks included."""
+    """A few epochs, everything else as the recipe has it, the checks included."""
     out = tmp_path_factory.mktemp("runs") / id
-    edits = [f"{field}={id}", "epochs=10", "threads=1"]
+    edits = [f"{field}={id}", f"epochs={LONGER.get((family.name, id), EPOCHS)}", "threads=1"]
     run = trainwell.fit("digits", edits, out=out)
     best = max(line["valid_accuracy"] for line in run.record("epoch"))
     assert np.isfinite(best)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from trainwell.augmentations import Colour
+from trainwell.data.put import put
 from trainwell.draws import generator
 from trainwell.errors import BadValue
 
@@ -221,7 +222,7 @@ class _Pass:
                 at = group.nonzero().flatten().to(self._device)
                 chosen = torch.empty(len(at), *values.shape[1:], device=self._device)
                 mapped(values.index_select(0, at), maps.index_select(0, at), chosen, clamp=clamp)
-                _write(out, at, chosen)
+                put(out, at, chosen)
         return out
 
     def _rounded(self, rows: Tensor) -> Tensor:
@@ -244,7 +245,7 @@ class _Pass:
             self._x, self._owned = self._x.to(torch.float32), True
         if not self._owned:
             self._x, self._owned = self._x.clone(), True
-        _write(self._x, rows.to(self._device), values.to(self._x.dtype))
+        put(self._x, rows.to(self._device), values.to(self._x.dtype))
 
 
 def _mixed(values: Tensor, maps: Tensor, out: Tensor, *, clamp: bool) -> None:
@@ -272,13 +273,6 @@ def _scaled(values: Tensor, maps: Tensor, out: Tensor, *, clamp: bool) -> None:
         found = torch.addcmul(offset[part], rows[part].float(), factor[part], out=into[part])
         if clamp:
             found.clamp_(0, 255)
-
-
-def _write(into: Tensor, at: Tensor, values: Tensor) -> None:
-    """Put images at these places. One entry is copied after the other, so wide entries make it 3 to 17 times faster."""
-    fits = into.device.type == "cpu" and into[0].numel() * into.element_size() % 16 == 0
-    entry = torch.complex128 if fits else into.dtype
-    into.flatten(1).view(entry).index_copy_(0, at, values.flatten(1).view(entry))
 
 
 def _chunks(values: Tensor) -> Iterator[slice]:

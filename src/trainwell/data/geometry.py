@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainwell.augmentations import Geometry
+from trainwell.data.put import put
 
 # Images of fewer pixels are not worth a call of their own: where the figures above meet.
 _SMALL_PIXELS = 2048
@@ -264,7 +265,7 @@ def _put(out: Tensor, some: Tensor, values: Tensor) -> None:
     if past - first == len(some):
         out[first:past] = values
     else:
-        out.index_copy_(0, some.to(out.device), values.to(out.dtype))
+        put(out, some.to(out.device), values.to(out.dtype))
 
 
 def _chunk(x: Tensor) -> int:
