@@ -74,6 +74,12 @@ def test_warnings_are_warned_of_and_notes_said_the_gravest_first() -> None:
     assert screen.lines[0].startswith("note: 1 bias in front of batch norm")
 
 
+def test_what_would_fail_all_the_same_is_not_offered_to_be_silenced() -> None:
+    with pytest.raises(BadValue, match=r"augment=mixup mixes labels, and loss=hinge takes one class") as caught:
+        advise(setup_of("loss=hinge", "augment=mixup"), Said())
+    assert "silence" not in str(caught.value)
+
+
 def test_errors_refuse_with_all_their_messages() -> None:
     model = nn.Sequential(nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2), nn.Softmax(1))
     screen = Said()

@@ -55,14 +55,17 @@ def advise(setup: Setup, screen: Screen) -> list[Finding]:
             found.append(finding)
     errors = [finding for finding in found if finding.severity == "error"]
     if errors:
-        raise BadValue(
-            " ".join(f"{f.message} {f.advice} (Or, to train all the same: silence={f.problem}.)" for f in errors)
-        )
+        raise BadValue(" ".join(f"{f.message} {f.advice}{_way_out(f.problem)}" for f in errors))
     ordered = gravest_first(found)
     for finding in ordered:
         say = screen.warn if finding.severity == "warning" else screen.say
         say(f"{finding.severity}: {finding.message} {finding.advice} [{finding.problem}]")
     return ordered
+
+
+def _way_out(id: str) -> str:
+    """How to train all the same, where that is possible."""
+    return "" if rules[id].facts.get("final") else f" (Or, to train all the same: silence={id}.)"
 
 
 def case_of(setup: Setup, screen: Screen) -> Case:

@@ -70,7 +70,6 @@ def running(engine: Engine) -> Iterator[None]:
 
 
 @functools.cache
-@functools.cache
 def faster_products_are_exact() -> bool:
     """Whether `medium` matrix products keep the error of fp32 on this CPU.
 

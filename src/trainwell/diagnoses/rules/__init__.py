@@ -10,6 +10,7 @@ It works for any network: what it needs to know of one it reads from the layers 
 Facts of a member:
     severity: `error`: training is refused. `warning`: said, and training goes on. `note`: good to know.
     looks_inside: Whether it needs the flow of the network, which cannot be had of every network.
+    final: Whether training fails without the change, so that to silence the rule helps nothing; False if absent.
 """
 
 import functools

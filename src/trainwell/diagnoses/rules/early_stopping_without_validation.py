@@ -8,6 +8,7 @@ from trainwell.diagnoses.rules import Breach, Case, rules
     paper="https://doi.org/10.1007/3-540-49430-8_3",
     severity="error",
     looks_inside=False,
+    final=True,
 )
 def early_stopping_without_validation(case: Case) -> Breach | None:
     """Early stopping asks samples that are not trained on; the training loss goes on falling while these get worse.

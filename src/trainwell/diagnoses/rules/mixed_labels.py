@@ -5,7 +5,7 @@ from trainwell.diagnoses.rules import Breach, Case, rules
 from trainwell.losses import losses
 
 
-@rules.add("mixed_labels", paper="https://arxiv.org/abs/1710.09412", severity="error", looks_inside=False)
+@rules.add("mixed_labels", paper="https://arxiv.org/abs/1710.09412", severity="error", looks_inside=False, final=True)
 def mixed_labels(case: Case) -> Breach | None:
     """Mixup and cutmix blend the labels with the images; a loss that takes one class a sample cannot be given a blend.
 
