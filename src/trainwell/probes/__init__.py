@@ -12,5 +12,6 @@ All probes share one contract:
     forward     (model, x) -> output; `model(x)` unless given. Here autocast goes, and models with unusual inputs.
     make_optimizer   (model, lr) -> Optimizer over the parameters of the model it is given, which is the copy
 
-Each returns a frozen `Result`; `trace` gives a `Flow`, `activation_facts` facts.
+What judges gives a frozen `Result`. What only records gives a frozen dataclass of plain numbers: `inputs`, `shift`,
+`order`, `targets`, `pairing`, `neighbours`, `leakage` and `outputs`; `trace` gives a `Flow`, `activation_facts` facts.
 """

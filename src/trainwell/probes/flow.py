@@ -190,7 +190,7 @@ def trace(model: nn.Module, x: Any, *, forward: Forward | None = None, seed: int
     """
     plain = getattr(model, "_orig_mod", model)  # a compiled network runs past hooks; what it was made of does not
     with untouched(plain, seed=seed) as (copied,), torch.no_grad():
-        recorder = _Recorder(plain, copied.eval())
+        recorder = Recorder(plain, copied.eval())
         try:
             with recorder:
                 output = (forward or call)(copied, recorder.begin(copy.deepcopy(x)))
@@ -202,7 +202,7 @@ def trace(model: nn.Module, x: Any, *, forward: Forward | None = None, seed: int
         return recorder.flow(output)
 
 
-class _Recorder(TorchFunctionMode):
+class Recorder(TorchFunctionMode):
     """Writes down modules and functions while it is entered."""
 
     def __init__(self, original: nn.Module, copied: nn.Module) -> None:
