@@ -78,7 +78,7 @@ def resumed_equals_straight(make: Callable[[int], Trainer], kept: Any, folder: R
 @pytest.mark.parametrize("at", [1, 5, 9])
 @pytest.mark.parametrize("case", CASES)
 def test_resumed_in_mid_epoch(make: Callable[..., Trainer], kept: Any, tmp_path: Path, case: str, at: int) -> None:
-    measured = {name: measurements.bind(name) for name in ("gradient_norm", "update_ratio")}
+    measured = {member.id: measurements.bind(member.id) for member in measurements}
 
     def build(init: int) -> Trainer:
         return make(**CASES[case], init=init, measurements=measured, measure_every=2)

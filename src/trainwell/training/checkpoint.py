@@ -25,6 +25,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if trainer.plan.average is not None:
         tensors |= {f"average.{name}": value for name, value in trainer.plan.average.state_dict().items()}
     tensors["loop.running_loss"] = trainer.running_loss
+    tensors |= {f"loop.memory.{name}": value for name, value in trainer.memory().items()}
     state = {
         "step": trainer.step,
         "seconds": trainer.seconds,
@@ -66,6 +67,7 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any])
     if trainer.plan.average is not None:
         trainer.plan.average.load_state_dict(_under("average.", tensors))
     trainer.running_loss.copy_(tensors["loop.running_loss"])
+    trainer.remember(_under("loop.memory.", tensors))
     trainer.step, trainer.seconds = state["step"], state["seconds"]
     trainer.running_steps = state["running_steps"]
     trainer.best_score, trainer.best_loss = state["best_score"], state["best_loss"]

@@ -3,7 +3,8 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,8 +16,10 @@ from trainwell.data.batches import Feed
 from trainwell.draws import StepDraws, key
 from trainwell.dropouts import attach
 from trainwell.errors import Diverged
-from trainwell.measurements import Step
-from trainwell.parameters import weights_of
+from trainwell.measurements import Step, any_needs
+from trainwell.measurements.collector import Collector
+from trainwell.measurements.ranges import UnitRanges
+from trainwell.parameters import global_norm, weights_of
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import score
 from trainwell.training.interrupt import Stop
@@ -24,6 +27,7 @@ from trainwell.training.interrupt import Stop
 _LATE_BY = 20  # steps by which a NaN may be read late where reading it earlier would wait for the device
 _SCORED_TRAINING_SAMPLES = 1000  # a training score is for the gap: its standard error at 90 % is 1 point
 _MOST_SCORES = 100  # a run is scored at the end of each epoch, but not more often than this
+_RECENT_LOSSES = 50  # the loss is noisy: its spread over 50 steps is known to a tenth
 _SECONDS_BETWEEN_SAVES = 60.0  # when to save does not change a result
 
 
@@ -142,6 +146,13 @@ class Trainer:
         self._random = key(plan.seed, "steps")
         self._last_finite: float | None = None
         self._gradient_norm: Tensor | None = None
+        self._clipped_norm: Tensor | None = None
+        self._collector: Collector | None = None
+        if any_needs("needs_activations", plan.measurements):
+            self._collector = Collector(model, slopes=any_needs("needs_slopes", plan.measurements))
+        self._ranges = UnitRanges()
+        self._recent_losses: deque[Tensor] = deque(maxlen=_RECENT_LOSSES)
+        self._measures = self._looks = False
 
     @property
     def steps(self) -> int:
@@ -183,7 +194,7 @@ class Trainer:
             self.seconds = time.perf_counter() - began
             progress.step(self.step, self.steps, self.step * self.feed.batch_size, self._mean_loss)
             if measured is not None:
-                keeper.line("measure", {"step": self.step} | {name: float(value) for name, value in measured.items()})
+                keeper.line("measure", {"step": self.step} | self._numbers(measured))
             if self.step in ends:
                 self._score(keeper, progress, lambda: time.perf_counter() - began)
             leaving = stop is not None and stop.signal_name is not None
@@ -207,7 +218,10 @@ class Trainer:
         if self._waits:
             torch.cuda.manual_seed(self._random + step)
         x, y = self.feed.batch(step)
-        measures = bool(plan.measurements) and (step + 1) % plan.measure_every == 0
+        measures = self._measures = bool(plan.measurements) and (step + 1) % plan.measure_every == 0
+        self._looks = measures and self._collector is not None
+        if self._looks and self._network is not self.model:
+            self._look_aside(x)
         before = [weight.detach().clone() for weight in self._weights] if measures else []
         if plan.two_pass:
             take_step: Any = self.optimizer.step  # which torch takes to deal in floats
@@ -224,9 +238,17 @@ class Trainer:
         if plan.average is not None:
             plan.average.update(self.model, step + 1, self.steps)
         self.step += 1
-        if not measures:
-            return None
-        seen = Step(
+        return self._measured(loss, rate, updates, len(x)) if measures else None
+
+    def _measured(self, loss: Tensor, rate: float, updates: Sequence[Tensor], samples: int) -> dict[str, Tensor]:
+        """What the measurements of the plan find in the step that was just taken."""
+        seen: dict[str, Any] = {}
+        if self._collector is not None:
+            self._ranges.add(self._collector.activations, samples)
+            seen = {"activations": self._collector.activations, "slopes": self._collector.slopes}
+            seen |= {"unit_ranges": self._ranges.ranges(), "range_samples": self._ranges.samples}
+            self._collector.forget()
+        step = Step(
             step=self.step,
             total_steps=self.steps,
             loss=loss,
@@ -235,26 +257,65 @@ class Trainer:
             lr=rate,
             updates=updates,
             gradient_norm=self._gradient_norm,
+            clipped_norm=self._clipped_norm,
+            losses=tuple(self._recent_losses),
+            **seen,
         )
-        found = {name: value for measure in plan.measurements.values() for name, value in measure(seen).items()}
+        found = {name: value for measure in self.plan.measurements.values() for name, value in measure(step).items()}
         return {"lr": torch.tensor(rate), "loss": loss} | found
+
+    def memory(self) -> dict[str, Tensor]:
+        """What is measured over more than one step, to be saved between two steps."""
+        ranges = {f"ranges.{name}": value for name, value in self._ranges.state_dict().items()}
+        return ranges | ({"losses": torch.stack(list(self._recent_losses))} if self._recent_losses else {})
+
+    def remember(self, memory: Mapping[str, Tensor]) -> None:
+        """Go on from a saved memory."""
+        placed = {name: value.to(self.engine.device) for name, value in memory.items()}
+        self._recent_losses.extend(placed.pop("losses", torch.zeros(0)).unbind())
+        if placed:  # a checkpoint of an earlier version has none
+            self._ranges.load_state_dict({name.removeprefix("ranges."): value for name, value in placed.items()})
+
+    def _numbers(self, measured: dict[str, Tensor]) -> dict[str, float]:
+        """The numbers of a step that was measured, waiting for the device once."""
+        values = torch.stack([value.float().to(self.engine.device) for value in measured.values()]).tolist()
+        return dict(zip(measured, values, strict=True))
+
+    @torch.no_grad()
+    def _look_aside(self, x: Tensor) -> None:
+        """Run the plain model once for its activations: into a compiled one no hook sees, and it stays as it is."""
+        buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
+        with torch.random.fork_rng(devices=[self.engine.device] if self._waits else []), self._looking():
+            self.engine.forward(self.model, x)
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
     def _gradient(self, x: Tensor, y: Tensor) -> Tensor:
         for parameter in self._parameters:
             parameter.grad = None
-        loss = self.plan.loss(self.engine.forward(self._network, x), y)
+        with self._looking():
+            output = self.engine.forward(self._network, x)
+        loss = self.plan.loss(output, y)
         objective = loss
         for penalty in self.plan.penalties:
             objective = objective + penalty(self.model)
         objective.backward()
         if self.plan.clip is not None:
             self._gradient_norm = self.plan.clip(self._parameters)
+            if self._measures:
+                self._clipped_norm = global_norm([p.grad for p in self._parameters if p.grad is not None])
         return loss.detach()
+
+    def _looking(self) -> Any:
+        """Context in which the activations of a step that measures them are seen, in its first pass."""
+        looks, self._looks = self._looks, False
+        return self._collector.looking() if looks and self._collector is not None else contextlib.nullcontext()
 
     def _watch(self, loss: Tensor) -> None:
         """Add to the running mean and notice a loss that is not finite: at once, or late where at once would wait."""
         self.running_loss += loss
         self.running_steps += 1
+        self._recent_losses.append(loss)
         if not self._waits:
             value = loss.item()
             if not math.isfinite(value):
