@@ -78,7 +78,7 @@ class Recipe:
         monitor: Metric by which the best weights are chosen; auto is accuracy or R2 where there is a validation split.
         keep: Give back the best weights by `monitor`, or the last.
         measure: What is measured in training, every `measure_every` steps.
-        measure_every: Steps between two measurements.
+        measure_every: Steps between two measurements; a run of fewer steps is measured at its last one.
         image_size: Side in pixels to which images are brought; None decides from the files.
         valid_fraction: Share of the rows set aside for validation where the data has no such part; None goes by size.
         views: Predictions at test time are averaged over these views of an image.

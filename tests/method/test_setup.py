@@ -146,3 +146,10 @@ def test_what_belonged_to_a_technique_goes_with_it(images: dict[str, np.ndarray]
     cycle = look(images, ["schedule=one_cycle"], Options(), Silent()).recipe
     assert (cycle.warmup, cycle.start) == (0, 0)
     assert json.loads(json.dumps(cycle.json()))["warmup"] == 0
+
+
+def test_a_run_shorter_than_the_way_between_two_measurements_is_measured_at_its_end(tmp_path: Path) -> None:
+    edits = ["measure=gradient_norm,dead_units", "measure_every=1000", "epochs=4"]
+    (line,) = fit("iris", edits, out=tmp_path / "run", options=NO_CHECKS).record("measure")
+    assert line["step"] == setup_of("iris", *edits).feeds["train"].stream.steps(4)
+    assert {"gradient_norm", "dead_units_max"} <= line.keys()

@@ -124,7 +124,7 @@ class Setup:
             constraints=[penalties.bind(part) for part in constraints],
             average=None if recipe.average is None else averages.build(recipe.average),
             measurements={part.name: measurements.bind(part) for part in recipe.measure},
-            measure_every=recipe.measure_every,
+            measure_every=min(recipe.measure_every, ends[-1]),
             monitor=self.monitor,
             patience=recipe.patience,
             keep_best=recipe.keep == "best",
