@@ -153,3 +153,18 @@ def test_a_run_shorter_than_the_way_between_two_measurements_is_measured_at_its_
     (line,) = fit("iris", edits, out=tmp_path / "run", options=NO_CHECKS).record("measure")
     assert line["step"] == setup_of("iris", *edits).feeds["train"].stream.steps(4)
     assert {"gradient_norm", "dead_units_max"} <= line.keys()
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        (["schedule=one_cycle", "warmup=0.2"], "one_cycle warms up by itself"),
+        (["schedule=warmup", "schedule.then=plateau"], "it goes by the losses"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused_before_anything_is_written(
+    edits: list[str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadValue, match=message):
+        fit("iris", edits, out=tmp_path / "run", options=NO_CHECKS)
+    assert not (tmp_path / "run").exists()

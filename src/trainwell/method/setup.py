@@ -159,7 +159,9 @@ def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | 
     if given is not None or ":" in recipe.model.name:
         _refuse_misfit(model, next(feeds["train"].passes(2, 2))[0], num_outputs, data.task)
     losses_of = [_loss(recipe, training) for training in (True, False)]
-    return Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
+    setup = Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
+    setup.plan([recipe.epochs])  # refuses a schedule that cannot be, before anything is written
+    return setup
 
 
 def make_feeds(

@@ -54,8 +54,8 @@ def wrapped(groups: Groups, inner: Part | str, lr: float, *, by: str) -> torch.o
             f"Set {by}.lr instead."
         )
     if member.facts.get("two_pass"):
-        raise BadValue(
-            f"{by}.inner={part.name!r} is not possible: it takes two passes a step. Wrap the other way round: "
-            f"{part.name} with inner={by!r}."
-        )
+        way = "Take one of one pass, such as sgd or adamw"
+        if part.name != by:
+            way = f"Wrap the other way round: {part.name} with inner={by!r}"
+        raise BadValue(f"{by}.inner={part.name!r} is not possible: it takes two passes a step. {way}.")
     return optimizers.build(optimizers.part(part, lr=lr), with_rates(groups, lr))
