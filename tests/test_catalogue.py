@@ -134,3 +134,15 @@ def test_technique_trains_saves_loads_and_repeats(family: str, id: str, precisio
         assert torch.equal(value, again[name]), f"{name} differs after a resume"
     moved = [name for name, value in ended.items() if not torch.equal(value, start[name])]
     assert moved, "nothing was learnt in three steps"
+
+
+def test_a_schedule_that_goes_by_the_loss_goes_on_at_its_rate() -> None:
+    data, recipe = recipe_with("schedules", "plateau")
+    stopped = trainer_for(data, recipe, "fp32")
+    stopped.losses = [1.0] * 8  # no better for seven epochs: longer than the patience
+    tensors, state = state_of(stopped)
+    resumed = trainer_for(data, recipe, "fp32")
+    last = resumed.steps - 1
+    before = resumed.rate_at(last)
+    restore(resumed, tensors, json.loads(json.dumps(state)))
+    assert resumed.rate_at(last) == stopped.rate_at(last) < before

@@ -379,6 +379,10 @@ def test_wrappers_share_groups_and_refuse_what_would_have_no_effect() -> None:
             optimizers[id]([weight], lr=0.3, inner={"name": "adamw", "lr": 0.01})
         with pytest.raises(BadValue, match=rf"{id}.inner='sam' is not possible: it takes two passes"):
             optimizers[id]([weight], inner="sam")
+    with pytest.raises(BadValue, match="Wrap the other way round: sam with inner='lookahead'"):
+        optimizers["lookahead"]([weight], inner="sam")
+    with pytest.raises(BadValue, match="Take one of one pass, such as sgd or adamw"):
+        optimizers["sam"]([weight], inner="sam")
     both = optimizers["sam"]([weight], inner={"name": "lookahead", "k": 2})
     assert both.inner.param_groups is both.param_groups
 
