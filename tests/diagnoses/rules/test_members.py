@@ -484,7 +484,6 @@ def test_upside_down_is_a_note(make_case: MakeCase, fired: Fired) -> None:
     ("id", "breaking", "sound", "change"),
     [
         ("long_warmup", ["warmup=0.6"], ["warmup=0.5"], "warmup=0.1"),
-        ("double_warmup", ["schedule=one_cycle", "warmup=0.1"], ["schedule=one_cycle", "warmup=0"], "warmup=0"),
         (
             "patience_in_warmup",
             ["patience=3", "warmup=0.2", "epochs=20"],
