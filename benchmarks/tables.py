@@ -8,17 +8,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from doctor.page import faults
+from readme import table, where
+
 HERE = Path(__file__).parent
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are set to the right."""
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
 
 
 def throughput(results: dict[str, Any]) -> str:
@@ -96,18 +93,12 @@ def augmentation(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def where(machine: dict[str, Any]) -> str:
-    """The machine and the versions in one sentence."""
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
-    commit = (machine["commit"] or "no commit")[:12]
-    return f"{machine['processor']}, {machine['cores']} cores; {versions}; commit {commit}."
-
-
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "throughput": throughput,
     "time_to_accuracy": time_to_accuracy,
     "small_tables": small_tables,
     "augmentation": augmentation,
+    "faults": faults,
 }
 
 

@@ -13,6 +13,7 @@ ROWS = [
     {"cli"},
     {"method"},
     {"diagnoses"},
+    {"edits"},
     {"probes"},
     {"training"},
     {"recipes"},

@@ -7,7 +7,21 @@ import trainwell
 
 
 def test_names_are_pinned() -> None:
-    assert trainwell.__all__ == ["Options", "Part", "Recipe", "Run", "TrainwellError", "check", "evaluate", "fit"]
+    assert trainwell.__all__ == [
+        "Diagnosis",
+        "Finding",
+        "Options",
+        "Part",
+        "Recipe",
+        "Run",
+        "TrainwellError",
+        "check",
+        "checkup",
+        "evaluate",
+        "fit",
+        "repair",
+        "watch",
+    ]
     assert all(getattr(trainwell, name) is not None for name in trainwell.__all__)
 
 

@@ -4,6 +4,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainwell.diagnoses import Diagnosis, Finding
+    from trainwell.diagnoses.checkup import checkup
+    from trainwell.diagnoses.repair import repair
+    from trainwell.diagnoses.watch import watch
     from trainwell.errors import TrainwellError
     from trainwell.family import Part
     from trainwell.method.check import check
@@ -13,17 +17,36 @@ if TYPE_CHECKING:
     from trainwell.method.run import Run
     from trainwell.recipe import Recipe
 
-__all__ = ["Options", "Part", "Recipe", "Run", "TrainwellError", "check", "evaluate", "fit"]
+__all__ = [
+    "Diagnosis",
+    "Finding",
+    "Options",
+    "Part",
+    "Recipe",
+    "Run",
+    "TrainwellError",
+    "check",
+    "checkup",
+    "evaluate",
+    "fit",
+    "repair",
+    "watch",
+]
 
 _HOMES = {
+    "Diagnosis": "trainwell.diagnoses",
+    "Finding": "trainwell.diagnoses",
     "Options": "trainwell.method.look",
     "Part": "trainwell.family",
     "Recipe": "trainwell.recipe",
     "Run": "trainwell.method.run",
     "TrainwellError": "trainwell.errors",
     "check": "trainwell.method.check",
+    "checkup": "trainwell.diagnoses.checkup",
     "evaluate": "trainwell.method.evaluate",
     "fit": "trainwell.method.fit",
+    "repair": "trainwell.diagnoses.repair",
+    "watch": "trainwell.diagnoses.watch",
 }
 
 

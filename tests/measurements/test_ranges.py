@@ -33,3 +33,13 @@ def test_a_layer_that_changes_its_units_starts_anew_and_nothing_is_read() -> Non
     ranges.add({"act": torch.zeros(2, 2)}, 2)
     assert ranges_of(ranges) == [[0.0, 0.0], [0.0, 0.0]]
     assert list(ranges.ranges()) == ["act"]
+
+
+def test_the_order_in_memory_changes_nothing() -> None:
+    """Convolutions have the units before the places: (N, C, H, W), of which the collector gives a view."""
+    images = torch.randn(6, 3, 4, 5)
+    wanted = [images.amin((0, 2, 3)).tolist(), images.amax((0, 2, 3)).tolist()]
+    for layout in (torch.contiguous_format, torch.channels_last):
+        ranges = UnitRanges()
+        ranges.add({"act": images.contiguous(memory_format=layout).movedim(1, -1)}, 6)
+        assert ranges_of(ranges) == wanted

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.activations import activations
+from trainwell.diagnoses.problems import problems
 from trainwell.errors import BadValue, UnknownName
 from trainwell.family import Member, Part
 from trainwell.method.card import REQUIRED, card
 from trainwell.method.catalogue import about, fact_texts, families, find, headline
-from trainwell.method.explain import card_text, columns, curve_text, family_text
-from trainwell.method.explanation import Explanation, explanation, parse
+from trainwell.method.explain import card_text, columns, curve_text, family_text, told
+from trainwell.method.explanation import Explanation, explanation, owed, parse
 from trainwell.method.plot import plot
 from trainwell.method.reference import COMMAND, drawing, pages, write
 from trainwell.models import build as build_model
@@ -73,15 +74,16 @@ def test_a_docstring_comes_apart() -> None:
         reference='Someone, "Something", 2020, section 3.',
     )
     assert parse("") == Explanation()
+    problem = "It is.\n\nDefinition: y.\n\nLooks like: z.\n\nCauses: a; b.\n\nFixes, in order: c.\n\nMistaken for: d."
+    assert parse(problem) == Explanation("It is.", "y.", looks="z.", causes="a; b.", fixes="c.", mistaken="d.")
+    assert told(parse(problem)) == problem.split("\n\n")
     assert parse("Only a summary.") == Explanation(summary="Only a summary.")
 
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_every_member_explains_itself(member: Member) -> None:
     says = explanation(member)
-    lacking = [
-        part for part in ("summary", "definition", "reach", "leave", "cost", "reference") if not getattr(says, part)
-    ]
+    lacking = [part for part in owed(member.family) if not getattr(says, part)]
     assert not lacking, f"{member.family}/{member.id}: its docstring lacks {', '.join(lacking)}"
     assert set(member.hyper) <= says.args.keys()
 
@@ -106,9 +108,9 @@ def test_every_card_is_plain_data_and_its_lines_work(member: Member) -> None:
     recipe = choose(shape)[0].edit(edits)
     if member.family != "models" and any(edit.startswith("model.") for edit in edits):
         build_model(recipe.model, shape.input_shape, 2, seed=0)
-    told = card_text(made)
+    text = card_text(made)
     for line in (*made.code.splitlines(), *made.edits):
-        assert line in told
+        assert line in text
 
 
 def test_families_are_found_by_walking() -> None:
@@ -171,10 +173,10 @@ def test_computed_facts_stand_beside_the_stated_ones() -> None:
     assert facts["zero_centred"].stated is False and facts["zero_centred"].computed is False
     assert facts["steepest"].stated is None and facts["steepest"].computed == pytest.approx(0.25)
     assert facts["initializer"].computed is None
-    told = card_text(card(activations["sigmoid"]))
-    assert re.search(r"\n +stated +computed\n", told)
-    assert re.search(r"\n  zero centred +no +no +Whether the mean output", told)
-    assert "f(x)" in told and "slope" in told
+    text = card_text(card(activations["sigmoid"]))
+    assert re.search(r"\n +stated +computed\n", text)
+    assert re.search(r"\n  zero centred +no +no +Whether the mean output", text)
+    assert "f(x)" in text and "slope" in text
     several = card(activations["maxout"])
     assert several.uncomputed == "" and all(fact.computed is None for fact in several.facts)
     assert "f(x)" not in card_text(several)
@@ -190,9 +192,24 @@ class Crowd(nn.Module):
 def test_what_cannot_be_computed_is_said() -> None:
     made = card(Member("activations", f"{__name__}:Crowd", Crowd))
     assert made.uncomputed
-    told = card_text(made)
-    assert "could not be computed: " in told
-    assert "f(x)" not in told
+    text = card_text(made)
+    assert "could not be computed: " in text
+    assert "f(x)" not in text
+
+
+def test_a_problem_has_its_limits_on_its_card() -> None:
+    made = card(problems["overfitting"])
+    facts = {fact.name: fact for fact in made.facts}
+    limits = facts["limits"].computed
+    assert facts["limits"].stated is None and facts["limits"].text.startswith("Where the rule draws the line")
+    ranges = facts["ranges"].stated
+    assert limits.keys() == ranges.keys()
+    assert all(ranges[name][0] <= limit <= ranges[name][1] for name, limit in limits.items())
+    text = card_text(made, width=90)
+    assert max(map(len, text.splitlines())) <= 90
+    for words in ("Looks like: ", "Causes: ", "Fixes, in order: ", "Mistaken for: ", "\n  severity: warning\n"):
+        assert words in text
+    assert f"\n  limits: {', '.join(f'{name} {limit:.4g}' for name, limit in limits.items())}\n" in text
 
 
 def test_a_line_is_drawn_from_corner_to_corner() -> None:

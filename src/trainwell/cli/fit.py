@@ -28,6 +28,9 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run in --out.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Check the recipe with the doctor first, and mend it where that helps.")
+    ] = False,
     target: Target = None,
     cache: Cache = None,
     max_broken: MaxBroken = 0.10,
@@ -52,6 +55,7 @@ def command(
         out=out,
         resume=resume,
         force=force,
+        repair=repair,
         options=options,
         screen=screen,
     )

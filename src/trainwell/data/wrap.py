@@ -62,6 +62,12 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
     splits = {"train": np.sort(order[held:]), "valid": np.sort(order[:held])}
     task = "classification" if whole else "regression"
     what = f"{len(classes)} classes" if whole else "values to predict"
+    facts: dict[str, Any] = {"samples": count, "valid_fraction": fraction, "seed": seed}
+    if whole:
+        facts["counts"] = {
+            part: dict(zip(classes, np.bincount(y[rows], minlength=len(classes)).tolist(), strict=True))
+            for part, rows in splits.items()
+        }
     tensors = dataset.tensors[0] if isinstance(dataset, torch.utils.data.TensorDataset) else None
     return Data(
         x=dataset if tensors is None else tensors,  # type: ignore[arg-type]
@@ -74,7 +80,7 @@ def wrap(dataset: Any, *, seed: int = 0, valid_fraction: float | None = None) ->
         source=type(dataset).__name__,
         quarantined=(),
         decoding={"kind": "own", "task": task, "classes": list(classes)},
-        facts={"samples": count, "valid_fraction": fraction, "seed": seed},
+        facts=facts,
         notes=(
             f"{count:,} samples of {type(dataset).__name__}, {what}",
             f"split: {count - held:,} train, {held:,} valid, by chance",

@@ -1,7 +1,7 @@
 """Reading the curves at the end of a run: did it learn, does it overfit, was it still rising?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainwell.diagnoses import Finding
@@ -13,7 +13,7 @@ _RISING_GAIN = 0.01
 
 
 def read_curves(
-    lines: Sequence[dict[str, Any]], *, baseline: float, samples: int, stopped_early: bool
+    lines: Sequence[Mapping[str, Any]], *, baseline: float, samples: int, stopped_early: bool
 ) -> list[Finding]:
     """Findings from the epoch lines of a record.
 

@@ -39,8 +39,8 @@ def activation_scale(step: Step, *, layers: bool = True) -> dict[str, Tensor]:
     outputs = {name: output for name, output in step.activations.items() if len(output) > 1 and output.numel()}
     if not outputs:
         return {}
-    moments = [_moments(output) for output in outputs.values()]
-    spread, size = (torch.stack(values).sqrt() for values in zip(*moments, strict=True))
+    found_moments = [moments(output) for output in outputs.values()]
+    spread, size = (torch.stack(values).sqrt() for values in zip(*found_moments, strict=True))
     tiny = torch.finfo(torch.float32).tiny
     found = {
         "activation_scale_ratio": spread[-1] / spread[0].clamp_min(tiny),
@@ -49,8 +49,8 @@ def activation_scale(step: Step, *, layers: bool = True) -> dict[str, Tensor]:
     return found | (by_layer("activation_scale", outputs, spread) if layers else {})
 
 
-def _moments(output: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean variance between the samples, and mean square, in float32."""
+def moments(output: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean variance between the samples of (N, ..., U), and mean square, in float32, of some of the values."""
     variance, mean = torch.var_mean(few(output.movedim(-1, 1)).float(), dim=0, correction=0)
     between = variance.mean()
     return between, between + mean.square().mean()

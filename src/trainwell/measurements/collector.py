@@ -43,6 +43,7 @@ class Collector:
     Args:
         model: Any network. What its modules are called is read once.
         slopes: Whether slopes are taken too.
+        inside: Whether `looking` begins within the call of the network itself, whose own hooks are then running.
 
     Attributes:
         activations: Outputs of the last pass, each (N, ..., U), by name, in the order they ran.
@@ -50,12 +51,12 @@ class Collector:
             Activations that make one number of several (GLU), and functions whose slope is drawn, are left out.
     """
 
-    def __init__(self, model: nn.Module, *, slopes: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, slopes: bool = False, inside: bool = False) -> None:
         # Made once: to compiled parts of a network, hooks that are always the same ones are no reason to compile again.
         self._hooks = [
             (module, functools.partial(self._enter, name), functools.partial(self._leave, name))
             for name, module in model.named_modules()
-            if not isinstance(module, torch.jit.ScriptModule)
+            if not (isinstance(module, torch.jit.ScriptModule) or (inside and module is model))
         ]
         self.activations: dict[str, Tensor] = {}
         self.slopes: dict[str, Tensor] = {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from trainwell.diagnoses.problems import Fitted, fitted, problems
 from trainwell.family import Member, Part
 from trainwell.method.catalogue import fact_texts, family_named
 from trainwell.method.explanation import Explanation, explanation, parse
@@ -47,7 +48,7 @@ class Fact:
     Args:
         name: As it is registered.
         stated: What the member states; None where it states nothing.
-        computed: What comes out of its function; None where nothing is computed.
+        computed: What comes out of its function, or of a fit; None where nothing is computed.
         text: What the fact means, as the family says.
     """
 
@@ -96,7 +97,10 @@ def card(member: Member) -> Card:
     meanings = dict(fact_texts(family_named(member.family)))
     computed: dict[str, Any] = {}
     uncomputed = ""
-    if has_curve(member):
+    if member.family == problems.name and member.id in problems:
+        meanings = dict(parse(inspect.getdoc(Fitted) or "").args) | meanings
+        computed = {name: value for name, value in vars(fitted()[member.id]).items() if value}
+    elif has_curve(member):
         meanings = dict(parse(inspect.getdoc(ActivationFacts) or "").args) | meanings
         try:
             found = activation_facts(Part(member.family, member.id))
@@ -168,6 +172,8 @@ def value_text(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, tuple | list):
         return "(" + ", ".join(map(value_text, value)) + ")"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {value_text(item)}" for name, item in value.items())
     return str(value)
 
 

@@ -76,6 +76,10 @@ def told(says: Explanation) -> list[str]:
         says.reach,
         says.leave,
         says.cost and f"Cost: {says.cost}",
+        says.looks and f"Looks like: {says.looks}",
+        says.causes and f"Causes: {says.causes}",
+        says.fixes and f"Fixes, in order: {says.fixes}",
+        says.mistaken and f"Mistaken for: {says.mistaken}",
     )
     return [text for text in texts if text]
 
@@ -107,11 +111,21 @@ def _facts(facts: Sequence[Fact], width: int) -> str:
         computed = [fact_value(fact.computed) for fact in facts]
         rows = [["", "stated", "computed"], *([*row, value] for row, value in zip(rows, computed, strict=True))]
         texts = ["", *texts]
+    starts = _aligned(rows)
+    if len(_INDENT + starts[0]) > width // 2:
+        return "\n".join(_long_fact(fact, width) for fact in facts)
     lines = []
-    for start, text in zip(_aligned(rows), texts, strict=True):
+    for start, text in zip(starts, texts, strict=True):
         indent = " " * (len(_INDENT + start) + 2)
         lines.append((_INDENT + start + _filled(text, width, indent)[len(_INDENT + start) :]).rstrip())
     return "\n".join(lines)
+
+
+def _long_fact(fact: Fact, width: int) -> str:
+    """A fact whose value leaves no room for its meaning beside it."""
+    values = [fact_value(value) for value in (fact.stated, fact.computed) if value is not None]
+    told = _wrapped(f"{fact.name.replace('_', ' ')}: {'; computed '.join(values)}", width, _INDENT)
+    return "\n".join([told, *([_wrapped(fact.text, width, _INDENT * 3)] if fact.text else [])])
 
 
 def _parameter(parameter: Parameter, width: int) -> str:

@@ -1,7 +1,8 @@
 """What a docstring says of a technique, in its parts.
 
 Every member's docstring has a summary line, a definition, paragraphs that start with `Reach for it`, `Leave it` and
-`Cost:`, and the sections `Args`, `Returns`, `Raises` and `Reference`.
+`Cost:`, and the sections `Args`, `Returns`, `Raises` and `Reference`. A problem is nothing to reach for: its paragraphs
+start with `Looks like:`, `Causes:`, `Fixes, in order:` and `Mistaken for:`.
 """
 
 import inspect
@@ -14,7 +15,18 @@ from trainwell.family import Member
 
 _SECTION = re.compile(r"^(Args|Returns|Raises|Reference):\s*$", re.MULTILINE)
 _NAMED = re.compile(r"^(\w+): ")
-_PREFIX = "Definition: "
+_STARTS = {
+    "definition": "Definition:",
+    "reach": "Reach for it",
+    "leave": "Leave it",
+    "cost": "Cost:",
+    "looks": "Looks like:",
+    "causes": "Causes:",
+    "fixes": "Fixes, in order:",
+    "mistaken": "Mistaken for:",
+}
+_OF_A_PROBLEM = ("summary", "definition", "looks", "causes", "fixes", "mistaken", "reference")
+_OF_A_TECHNIQUE = ("summary", "definition", "reach", "leave", "cost", "reference")
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,10 @@ class Explanation:
         reach: When to take it.
         leave: When not to.
         cost: What it costs.
+        looks: Of a problem: by what one sees it.
+        causes: Of a problem: what brings it about.
+        fixes: Of a problem: what to do, the first thing first.
+        mistaken: Of a problem: what it is taken for.
         args: Text by argument.
         returns: What comes out.
         raises: Text by error.
@@ -38,6 +54,10 @@ class Explanation:
     reach: str = ""
     leave: str = ""
     cost: str = ""
+    looks: str = ""
+    causes: str = ""
+    fixes: str = ""
+    mistaken: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
     returns: str = ""
     raises: Mapping[str, str] = field(default_factory=dict)
@@ -49,22 +69,25 @@ def explanation(member: Member) -> Explanation:
     return parse(inspect.getdoc(member.make) or "")
 
 
+def owed(family: str) -> tuple[str, ...]:
+    """The parts that the docstring of every member of a family has."""
+    return _OF_A_PROBLEM if family == "problems" else _OF_A_TECHNIQUE
+
+
 def parse(docstring: str) -> Explanation:
     """The parts of a docstring whose lines begin at the margin."""
     head, *rest = _SECTION.split(docstring)
     sections = dict(zip(rest[::2], rest[1::2], strict=True))
     summary, _, body = head.partition("\n")
-    told: dict[str, list[str]] = {"definition": [], "reach": [], "leave": [], "cost": []}
+    told: dict[str, list[str]] = {kind: [] for kind in _STARTS}
     for paragraph in re.split(r"\n\s*\n", body.strip("\n")):
         if paragraph.strip():
             told[_kind(paragraph)].append(_flowing(paragraph))
     paragraphs = {kind: "\n\n".join(texts) for kind, texts in told.items()}
+    named = {kind: start for kind, start in _STARTS.items() if start.endswith(":")}
     return Explanation(
         summary=summary.strip(),
-        definition=paragraphs["definition"].removeprefix(_PREFIX),
-        reach=paragraphs["reach"],
-        leave=paragraphs["leave"],
-        cost=paragraphs["cost"].removeprefix("Cost:").strip(),
+        **paragraphs | {kind: paragraphs[kind].removeprefix(start).strip() for kind, start in named.items()},
         args=_items(sections.get("Args", "")),
         returns=_section(sections.get("Returns", "")),
         raises=_items(sections.get("Raises", "")),
@@ -73,8 +96,7 @@ def parse(docstring: str) -> Explanation:
 
 
 def _kind(paragraph: str) -> str:
-    starts = {"Reach for it": "reach", "Leave it": "leave", "Cost:": "cost"}
-    return next((kind for start, kind in starts.items() if paragraph.startswith(start)), "definition")
+    return next((kind for kind, start in _STARTS.items() if paragraph.startswith(start)), "definition")
 
 
 def _flowing(paragraph: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from trainwell.data.dataset import sample_digests
-from trainwell.diagnoses import Finding
+from trainwell.diagnoses import Finding, finding_of
 from trainwell.diagnoses.rules import rules
 from trainwell.errors import BadRun, BadValue, Diverged, Interrupted
 from trainwell.method.advise import advise
@@ -17,6 +17,7 @@ from trainwell.method.check import CHECKS, check_setup
 from trainwell.method.describe import description, environment
 from trainwell.method.keeper import FolderKeeper
 from trainwell.method.look import Look, Options, look
+from trainwell.method.mend import Mended, mend
 from trainwell.method.pace import choose, duration, out_of_memory, samples_to_time
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
@@ -54,6 +55,7 @@ def fit(
     out: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    repair: bool = False,
     options: Options | None = None,
     screen: Screen | None = None,
 ) -> Run:
@@ -67,6 +69,7 @@ def fit(
         out: Run folder; None makes a new one below `runs`.
         resume: Go on with the run in `out`.
         force: Replace the run in `out`.
+        repair: Check the recipe with the doctor first, and train it with what mends it, if anything has to be mended.
         options: Options of the run.
         screen: Where to say what happens; None is silent.
 
@@ -82,6 +85,8 @@ def fit(
     options, screen = options or Options(), screen or Silent()
     if resume and force:
         raise BadValue("--resume goes on with a run and --force replaces it: give one of them.")
+    if resume and repair:
+        raise BadValue("--resume goes on with the recipe as it was mended at the start: leave --repair out.")
     if resume and out is None:
         raise BadValue("--resume needs the run to go on with: --out RUN.")
     folder = RunFolder(out) if out is not None else _new_folder(source)
@@ -97,9 +102,10 @@ def fit(
     looked = look(source, edits, options, screen, recipe=recipe, own=own)
     if looked.recipe.model.name == GIVEN and model is None:
         raise BadValue("The recipe names a network that was given as an object. Give it: fit(..., model=...).")
-    setup = None if resume else set_up(looked.data, looked.recipe, device, model)
+    mended = mend(looked, device, screen, model) if repair else Mended()
+    setup = None if resume else set_up(looked.data, looked.recipe.edit(mended.edits), device, model)
     with folder.locked(), listening() as stop:
-        work = _Work(folder, looked, device, options, screen, model, stop)
+        work = _Work(folder, looked, device, options, screen, model, stop, mended)
         return work.go_on() if setup is None else work.start(setup)
 
 
@@ -115,13 +121,14 @@ class _Work:
         screen: Screen,
         given: nn.Module | None,
         stop: Stop,
+        mended: Mended,
     ) -> None:
         self.folder, self.looked, self.device, self.options = folder, looked, device, options
-        self.screen, self.given, self.stop = screen, given, stop
+        self.screen, self.given, self.stop, self.mended = screen, given, stop, mended
 
     def start(self, setup: Setup) -> Run:
         """Train from the beginning. What was in the folder goes once nothing is left that could be refused."""
-        recipe = self.looked.recipe
+        recipe = self.looked.recipe.edit(self.mended.edits)
         samples_to_time(setup)  # refuses a batch that cannot fit, before the network is given one
         advice = advise(setup, self.screen)
         calibration = choose(setup, self.options.cache, self.screen)
@@ -136,14 +143,15 @@ class _Work:
         self._write_samples()
         record = Record(self.folder)
         record.add("note", format=1, text=self.looked.why)
+        for line in self.mended.lines:
+            record.add("note", text=line)
         for finding in advice:
             record.add("finding", **finding.json())
         findings = advice
         with running(engine):
             if self.options.checks:
-                checked = check_setup(
-                    setup, engine, record.add, self.screen, rate_pinned="optimizer.lr" in self.looked.pinned
-                )
+                pinned = {*self.looked.pinned, *(edit.partition("=")[0] for edit in self.mended.edits)}
+                checked = check_setup(setup, engine, record.add, self.screen, rate_pinned="optimizer.lr" in pinned)
                 findings = advice + checked.findings
                 if checked.rate is not None:
                     setup.recipe = setup.recipe.edit([f"optimizer.lr={checked.rate!r}"])
@@ -158,13 +166,17 @@ class _Work:
         """Go on with the run in the folder."""
         stored = self.folder.read_json(RECIPE)
         self._refuse_other(stored)
+        self.mended = Mended(tuple(stored.get("mended", ())))  # runs of earlier versions have no such list
         if not self.folder.has(CHECKPOINT):
             self.screen.say("no checkpoint yet: starting from the beginning")
-            return self.start(set_up(self.looked.data, self.looked.recipe, self.device, self.given))
+            recipe = self.looked.recipe.edit(self.mended.edits)
+            return self.start(set_up(self.looked.data, recipe, self.device, self.given))
         run = Run(self.folder.path)
         resolved, requested = Recipe.from_json(stored["recipe"]), Recipe.from_json(stored["requested"])
         segments = [float(end) for end in stored["segments"]]
         wanted = self.looked.recipe.epochs
+        if wanted == requested.epochs:
+            wanted = segments[-1]  # more, where it was mended to train longer
         if wanted < segments[-1]:
             raise BadRun(
                 f"epochs={wanted:g} asks for less than the {segments[-1]:g} epochs of this run. Only more can be added."
@@ -184,7 +196,7 @@ class _Work:
         setup = set_up(self.looked.data, resolved, self.device, self.given)
         calibration = Calibration(**stored["calibration"])
         engine = calibration.engine(self.device)
-        findings = [Finding(**f) for f in run.findings if f["problem"] in CHECKS or f["problem"] in rules]
+        findings = [finding_of(f) for f in run.findings if f["problem"] in CHECKS or f["problem"] in rules]
         with running(engine):
             return self._train(setup, engine, None, segments, findings, calibration, requested)
 
@@ -277,6 +289,7 @@ class _Work:
             "requested": requested.json(),
             "recipe": setup.recipe.json(),
             "segments": segments,
+            "mended": list(self.mended.edits),
         }
         self._write(RECIPE, content | {"calibration": vars(calibration)})
 
@@ -284,7 +297,8 @@ class _Work:
         self.folder.write_json(name, content)
 
     def _hint(self) -> str:
-        return f"Go on with the same command and --out {self.folder.path} --resume."
+        same = "the same command" + (", without --repair," if self.mended.lines else "")
+        return f"Go on with {same} and --out {self.folder.path} --resume."
 
 
 def _new_folder(source: Any) -> RunFolder:

@@ -65,7 +65,7 @@ def _page(family: Family, cards: list[Card]) -> str:
 def _section(one: Card) -> str:
     says = one.says
     blocks = [f"## {one.id}", *(_escaped(text) for text in told(says))]
-    if any(fact.computed is not None for fact in one.facts):
+    if one.family == "activations" and any(fact.computed is not None for fact in one.facts):
         blocks.append(f"![{one.id} and its slope]({one.family}/{one.id}.svg)")
     stated = [fact for fact in one.facts if fact.stated is not None]
     if stated:

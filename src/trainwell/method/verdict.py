@@ -1,16 +1,14 @@
-"""The end of a run: the weights that were kept, their scores, what the curves say, and the verdict."""
+"""The end of a run: the weights that were kept, their scores, what its record says, and the verdict."""
 
 from typing import Any
 
-import torch
-
 from trainwell.diagnoses import Finding, gravest_first
-from trainwell.diagnoses.curves import read_curves
+from trainwell.diagnoses.recorded import judge_run
 from trainwell.errors import Diverged
 from trainwell.method.pace import duration
 from trainwell.method.screen import Screen
 from trainwell.method.setup import Setup
-from trainwell.record import BEST_WEIGHTS, FINDINGS, Record, RunFolder, read_record
+from trainwell.record import BEST_WEIGHTS, DATA, FINDINGS, Record, RunFolder, read_record
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import score
 from trainwell.training.loop import Trainer
@@ -27,7 +25,7 @@ def conclude(
     findings: list[Finding],
     screen: Screen,
 ) -> None:
-    """Load the weights that were kept into the model, score rows that chose nothing, read the curves, give the verdict.
+    """Load the weights that were kept, score rows that chose nothing, judge the record, give the verdict.
 
     Args:
         folder: The run.
@@ -40,20 +38,18 @@ def conclude(
     """
     tensors, state = folder.read_tensors(BEST_WEIGHTS)
     trainer.model.load_state_dict(tensors)
-    lines = read_record(folder.path, "epoch")
-    judged = setup.feeds.get("valid") or setup.feeds["train"]
-    curves = read_curves(
-        lines, baseline=_baseline(judged.target, setup), samples=len(judged), stopped_early=trainer.stopped_early
-    )
+    record_lines = read_record(folder.path)
+    lines = [line for line in record_lines if line["kind"] == "epoch"]
+    judged = judge_run(setup.recipe, folder.read_json(DATA), record_lines, stopped_early=trainer.stopped_early).findings
     kept = next((line for line in lines if line["step"] == state["step"]), lines[-1])
     scores = {key: value for key, value in kept.items() if key.startswith(("train_", "valid_"))}
     if "heldout" in setup.feeds:
         held = score(trainer.model, setup.feeds["heldout"], engine, setup.plain_loss)
         scores |= {f"heldout_{what}": value for what, value in held.items()}
-    for finding in curves:
+    for finding in judged:
         record.add("finding", **finding.json())
         screen.warn(f"{finding.severity}: {finding.message} {finding.advice}")
-    found = gravest_first(findings + curves)
+    found = gravest_first([*findings, *judged])
     healthy = not any(finding.severity == "error" for finding in found)
     words = _words(setup, scores, state["epoch"], trainer, healthy)
     record.add("note", text=words)
@@ -93,14 +89,6 @@ def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record
         FINDINGS, {"findings": [f.json() for f in gravest_first([*findings, finding])], "verdict": verdict}
     )
     return Diverged(f"{finding.message} {finding.advice}")
-
-
-def _baseline(target: torch.Tensor, setup: Setup) -> float:
-    """Score of always giving the commonest class; 0 for R2."""
-    if setup.num_classes is None:
-        return 0.0
-    counts = torch.bincount(target.cpu())
-    return float(counts.max() / counts.sum())
 
 
 def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer, healthy: bool) -> str:

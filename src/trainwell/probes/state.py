@@ -42,7 +42,7 @@ def untouched(*objects: Any, seed: int = 0) -> Iterator[tuple[Any, ...]]:
     Raises:
         BadValue: An object cannot be copied.
     """
-    with same_random_states(), _same_gradients(objects):
+    with same_random_states(), same_gradients(*objects):
         try:
             copies = copy.deepcopy(objects)
         except (RuntimeError, TypeError) as error:
@@ -60,7 +60,8 @@ def untouched(*objects: Any, seed: int = 0) -> Iterator[tuple[Any, ...]]:
 
 
 @contextlib.contextmanager
-def _same_gradients(objects: tuple[Any, ...]) -> Iterator[None]:
+def same_gradients(*objects: Any) -> Iterator[None]:
+    """Put the gradients of the modules among the objects aside, and back on leaving: the same tensors."""
     parameters = [p for module in objects if isinstance(module, nn.Module) for p in module.parameters()]
     gradients = [p.grad for p in parameters]
     for p in parameters:

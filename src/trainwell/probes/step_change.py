@@ -1,18 +1,15 @@
 """Step change: what the user's own optimizer, in the state it is in, does to the weights in a few steps."""
 
-import copy
 import inspect
 import math
-import types
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainwell.errors import BadValue
+from trainwell.probes.copies import Carried
 from trainwell.probes.experiment import Batch, Experiment, Forward, Loss, call
 from trainwell.probes.overfit import without_dropout
 from trainwell.probes.state import untouched
@@ -127,11 +124,11 @@ def step_change(
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
-        untouched(plain, module, _Copied(optimizer), seed=seed) as (copied, criterion, held),
+        untouched(plain, module, Carried(optimizer), seed=seed) as (copied, criterion, held),
     ):
         trial = Experiment(copied, loss if module is None else criterion, forward or call)
         without_dropout(trial.model)
-        return _run(trial, held.optimizer, criterion, sample, steps)
+        return _run(trial, held, criterion, sample, steps)
 
 
 def _run(trial: Experiment, optimizer: Optimizer, criterion: nn.Module | None, sample: Batch, steps: int) -> StepChange:
@@ -201,35 +198,6 @@ def _step(trial: Experiment, optimizer: Optimizer, sample: Batch) -> None:
         optimizer.step(closure)  # type: ignore[arg-type]
     else:
         optimizer.step()
-
-
-class _Copied:
-    """Carries an optimizer through a deep copy that keeps all its attributes.
-
-    torch's own copy keeps groups and state alone, and loses what LBFGS, wrappers and own optimizers have besides.
-    """
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Copied":
-        return _Copied(_copy(self.optimizer, memo))
-
-
-def _copy(optimizer: Optimizer, memo: dict[int, Any]) -> Optimizer:
-    """The copy; without hooks, and without the `step` that a scheduler put in its place: they act on the original."""
-    copied = object.__new__(type(optimizer))
-    memo[id(optimizer)] = copied
-    attributes = {
-        name: OrderedDict() if name.endswith("_hooks") and isinstance(value, dict) else value
-        for name, value in vars(optimizer).items()
-        if name != "step" and not isinstance(value, types.MethodType)
-    }
-    for value in attributes.values():
-        if isinstance(value, Optimizer) and id(value) not in memo:
-            _copy(value, memo)
-    vars(copied).update(copy.deepcopy(attributes, memo))
-    return copied
 
 
 def _change(
