@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,14 @@ def breaks():
 
 
 @pytest.fixture
-def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with programs to look at, from which modules are imported."""
     (tmp_path / "mine.py").write_text(SCRIPT)
     (tmp_path / "broken.py").write_text("import there_is_no_such_module\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "mine", raising=False)
-    return tmp_path
+    yield tmp_path
+    for name in ("mine", "broken"):
+        sys.modules.pop(name, None)
 
 
 def test_a_script_and_its_clean_twin(program: Program) -> None:
