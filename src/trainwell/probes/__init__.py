@@ -15,6 +15,6 @@ All probes share one contract:
 What judges gives a frozen `Result`. What only records gives a frozen dataclass of plain numbers: `inputs`, `shift`,
 `order`, `targets`, `pairing`, `neighbours`, `leakage` and `outputs`; `trace` gives a `Flow`, `activation_facts` facts.
 
-Whole programs go by `Parts`: model, loss, optimizer and `Samples`. `training.train` trains them on copies, `score` scores
-them, `work` prices their steps in seconds that no clock measures, and `reference` compares with simple learners.
+Whole programs go by `Parts`: model, loss, optimizer and `Samples`. `training.train` trains them on copies, `score`
+scores them, `work` prices their steps in seconds that no clock measures, `reference` compares with simple learners.
 """
