@@ -7,8 +7,7 @@ with a draw for each image. Trainwell begins with bytes, (N, H, W, C), as it sto
 0..1, (N, C, H, W), as it wants them ("kornia"); and, as stored images are bytes, once more with the conversion
 ("kornia, from bytes"). `rivals` says what kornia is asked for, and NOTES where it does less or something else. Its
 RandAugment and TrivialAugment draw their operations once for a batch; "kornia, image by image" calls them on one image
-at a time, which gives each its own draw. On a GPU with torchvision installed, `torchvision.transforms.v2` takes part,
-which draws everything once for a batch.
+at a time, which gives each its own draw.
 
 A turn repeats one program for some time, then the next; a ratio is the median over the turns of (images a second /
 kornia's) within a turn. Results go to results/augmentation.json; `tables.py` writes them into the README.
@@ -107,29 +106,6 @@ def rivals(side: int) -> dict[str, list[str]]:
     }
 
 
-def vision(side: int) -> dict[str, str]:
-    """What torchvision is asked for, with `v2` for `torchvision.transforms.v2`."""
-    jitter = "v2.ColorJitter(0.4, 0.4, 0.4, 0.1)"
-    resized = f"v2.RandomResizedCrop({side}, antialias=True)"
-    crop = f"v2.RandomCrop({side}, padding={max(1, round(0.0625 * side))}, padding_mode='reflect')"
-    cutout = "v2.RandomErasing(p=1.0, scale=(0.1406, 0.1406), ratio=(1.0, 1.0))"
-    return {
-        "flip": "v2.RandomHorizontalFlip()",
-        "vflip": "v2.RandomVerticalFlip()",
-        "crop": crop,
-        "resized_crop": resized,
-        "rotate": "v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR)",
-        "affine": "v2.RandomAffine(15, (0.1, 0.1), (0.85, 1.15), 10, interpolation=v2.InterpolationMode.BILINEAR)",
-        "perspective": "v2.RandomPerspective(0.4, p=1.0)",
-        "color_jitter": jitter,
-        "cutout": cutout,
-        "randaugment": "v2.RandAugment(2, 9)",
-        "trivialaugment": "v2.TrivialAugmentWide()",
-        "flip, crop, color_jitter, cutout": f"v2.Compose([v2.RandomHorizontalFlip(), {crop}, {jitter}, {cutout}])",
-        "resized_crop, flip, color_jitter": f"v2.Compose([{resized}, v2.RandomHorizontalFlip(), {jitter}])",
-    }
-
-
 class Batch:
     """The same images and labels for all, in the form that each program wants."""
 
@@ -223,19 +199,6 @@ def one_by_one(words: Sequence[str], batch: Batch) -> Step:
     return step
 
 
-def torchvision(word: str, batch: Batch) -> Step:
-    """The same with torchvision's transforms, on bytes, which they take and which are faster there."""
-    from torchvision.transforms import v2
-
-    transform = eval(word, {"v2": v2})
-    planes = batch.stored.permute(0, 3, 1, 2).contiguous()
-
-    def step() -> tuple[Tensor, Any]:
-        return batch.standardised(transform(planes).to(torch.float32).div_(255)), batch.labels
-
-    return step
-
-
 def finish() -> None:
     """Wait for what was asked of a GPU."""
     if torch.cuda.is_available():
@@ -263,8 +226,6 @@ def measure(name: str, setting: Setting, arguments: argparse.Namespace) -> dict[
         steps |= {"kornia, from bytes": kornia(words, batch, from_bytes=True)}
         if name in DRAWN_ONCE:
             steps[ONE_BY_ONE] = one_by_one(words, batch)
-    if name in vision(setting.side) and arguments.device != "cpu" and has_torchvision():
-        steps["torchvision"] = torchvision(vision(setting.side)[name], batch)
     turns: dict[str, list[float]] = {program: [] for program in steps}
     repeats = {program: max(1, round(arguments.seconds / seconds_of(step))) for program, step in steps.items()}
     if name in DRAWN_ONCE and not arguments.quick:
@@ -284,15 +245,6 @@ def measure(name: str, setting: Setting, arguments: argparse.Namespace) -> dict[
     }
 
 
-def has_torchvision() -> bool:
-    """Whether torchvision is installed; it is no dependency."""
-    try:
-        import torchvision  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=OURS, help="some of them; nothing is written")
@@ -310,7 +262,7 @@ def main() -> None:
     if arguments.quick:
         arguments.turns, arguments.seconds = 1, 0.0
     results: dict[str, Any] = {
-        "machine": describe("numpy", "kornia", "torchvision"),
+        "machine": describe("numpy", "kornia"),
         "settings": {
             "turns": arguments.turns,
             "seconds": arguments.seconds,

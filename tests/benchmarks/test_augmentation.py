@@ -21,7 +21,6 @@ SETTING = augmentation.Setting(side=32, batch=16)
 
 def test_every_augmentation_is_measured_and_has_a_rival() -> None:
     assert set(augmentation.rivals(32)) == set(augmentation.OURS)
-    assert set(augmentation.vision(32)) <= set(augmentation.OURS)
     assert set(augmentation.NOTES) <= set(augmentation.OURS)
     assert set(augmentation.POLICIES) <= set(augmentation.OURS)
 

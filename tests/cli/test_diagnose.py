@@ -76,6 +76,10 @@ def wrong():
     return (*program()[:6], -1)
 
 
+def needy(lr, *, seed, width):
+    return None
+
+
 def breaks():
     raise KeyError("no such file")
 """
@@ -151,6 +155,7 @@ def test_wrong_scripts_are_refused(inside: Callable[..., Done]) -> None:
     ask("mine:misnamed").refused("called 'epoch'", "Did you mean 'epochs'")
     ask("mine:incomplete").refused("without loss, optimizer, train, epochs")
     ask("mine:wrong").refused("epochs=-1 is not possible")
+    ask("mine:needy").refused("the function needs lr, width", "takes nothing, or a seed")
     ask("mine:clean --seconds").refused("no function in mine")
     failed = ask("mine:breaks")
     assert failed.code == 3 and "no such file" in failed.err  # an error within a script is shown with its place

@@ -59,7 +59,15 @@ def diagnose_script(name: str, *, seconds: float | None = None, seed: int = 0) -
         BadValue: There is no such module or function, or it gives something else.
     """
     function = _function(name)
-    seeded = "seed" in inspect.signature(function).parameters
+    wanted = inspect.signature(function).parameters
+    seeded = "seed" in wanted
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in wanted.values() if p.default is p.empty and p.name != "seed" and p.kind not in variable]
+    if needed:
+        raise BadValue(
+            f"--script {name!r}: the function needs {', '.join(needed)}; expected one that takes nothing, or a seed. "
+            "Wrap it in such a function."
+        )
 
     def build(seed: int) -> tuple[Any, ...]:
         arguments = _arguments(function(seed=seed), name)
