@@ -15,7 +15,6 @@ from trainwell.cli.screen import Terminal
 from trainwell.data.dataset import Data
 from trainwell.data.open import open_data
 from trainwell.method.keeper import FolderKeeper
-from trainwell.method.setup import set_up, shape_of
 from trainwell.recipes import choose
 from trainwell.record import Record, RunFolder
 from trainwell.training.calibrate import calibrate
@@ -23,6 +22,7 @@ from trainwell.training.engine import running
 from trainwell.training.interrupt import Stop
 from trainwell.training.loop import Trainer
 from trainwell.training.machine import keep_memory
+from trainwell.training.setup import set_up, shape_of
 
 EPOCHS = 1000.0  # more than all turns together take
 EDITS = {

@@ -15,12 +15,12 @@ from safetensors.torch import load_file, save_file
 from trainwell.data.dataset import Data
 from trainwell.data.open import open_data
 from trainwell.method.catalogue import families
-from trainwell.method.setup import set_up, shape_of
 from trainwell.recipe import Recipe
 from trainwell.recipes import build
 from trainwell.training.checkpoint import restore, state_of
 from trainwell.training.engine import Engine
 from trainwell.training.loop import Trainer
+from trainwell.training.setup import set_up, shape_of
 
 PAGE = Path(__file__).with_name("techniques.md")
 COUNTS = {

@@ -14,6 +14,7 @@ ROWS = [
     {"method"},
     {"diagnoses"},
     {"edits"},
+    {"search"},
     {"probes"},
     {"training"},
     {"recipes"},

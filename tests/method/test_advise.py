@@ -14,10 +14,10 @@ from trainwell.data.wrap import wrap
 from trainwell.errors import BadValue, UnknownName
 from trainwell.method.advise import advise, case_of, shared
 from trainwell.method.screen import Silent
-from trainwell.method.setup import Setup, set_up, shape_of
 from trainwell.models import models
 from trainwell.preprocessing import preprocessing
 from trainwell.recipes import Shape, build
+from trainwell.training.setup import Setup, set_up, shape_of
 
 
 @pytest.fixture(autouse=True)

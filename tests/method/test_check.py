@@ -11,10 +11,10 @@ from trainwell.errors import BadRun
 from trainwell.method.check import check_setup
 from trainwell.method.pace import duration
 from trainwell.method.screen import Silent
-from trainwell.method.setup import set_up, shape_of
 from trainwell.recipes import choose
 from trainwell.record import RunFolder
 from trainwell.training.engine import Engine
+from trainwell.training.setup import set_up, shape_of
 
 ENGINE = Engine(torch.device("cpu"), "fp32", "contiguous", False, 1)
 

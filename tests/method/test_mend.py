@@ -15,8 +15,8 @@ from trainwell.errors import BadRun, BadValue, Diverged
 from trainwell.method.look import look
 from trainwell.method.program import Planned, left_out, program_of
 from trainwell.method.screen import Silent
-from trainwell.method.setup import set_up
 from trainwell.probes.training import train
+from trainwell.training.setup import set_up
 
 NO_CHECKS = Options(checks=False)
 CPU = torch.device("cpu")

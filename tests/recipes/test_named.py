@@ -12,12 +12,12 @@ import trainwell
 from trainwell.data.open import open_data
 from trainwell.errors import BadValue
 from trainwell.initializers import fans_of
-from trainwell.method.setup import set_up, shape_of
 from trainwell.models import build as build_model
 from trainwell.recipe import Recipe
 from trainwell.recipes import Shape, build, epochs_for, recipes
 from trainwell.training.engine import Engine
 from trainwell.training.loop import Trainer
+from trainwell.training.setup import set_up, shape_of
 
 NAMED = {
     "lenet-sigmoid-1998": "lenet",

@@ -9,7 +9,7 @@ from trainwell.diagnoses import Finding, gravest_first
 from trainwell.diagnoses.rules import Case, ask, rules
 from trainwell.errors import BadValue, UnknownName
 from trainwell.method.screen import Screen
-from trainwell.method.setup import Setup, shape_of
+from trainwell.training.setup import Setup, shape_of
 
 _MOST_SAMPLES = 256
 _MOST_VALUES = 2**21  # of a sample that goes through the network once: 13 photos of 224 pixels, 682 images of 32

@@ -16,7 +16,6 @@ from trainwell.method.look import Options, look
 from trainwell.method.pace import choose, samples_to_time
 from trainwell.method.picture import inputs_picture
 from trainwell.method.screen import Screen, Silent
-from trainwell.method.setup import Setup, head_of, set_up
 from trainwell.probes.expected_loss import KNOWN_LOSSES, Expected, expected_initial_loss, loss_of_constant
 from trainwell.probes.initial_loss import initial_loss
 from trainwell.probes.overfit import overfit
@@ -25,6 +24,7 @@ from trainwell.probes.result import Result
 from trainwell.record import DATA, FINDINGS, Record, RunFolder
 from trainwell.training.engine import Engine, running
 from trainwell.training.machine import give_back_memory, pick_device
+from trainwell.training.setup import Setup, head_of, set_up
 
 CHECKS = ("initial-loss", "overfit-sample", "learning-rate")
 INPUTS = "inputs.png"

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from trainwell.method.setup import Setup, input_shape
 from trainwell.training.machine import cpu_name, usable_threads
+from trainwell.training.setup import Setup, input_shape
 
 _PACKAGES = ("trainwell", "torch", "numpy", "safetensors", "pillow", "scikit-learn", "polars")
 

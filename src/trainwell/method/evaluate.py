@@ -14,11 +14,11 @@ from trainwell.errors import BadData
 from trainwell.method.look import Options, read
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
-from trainwell.method.setup import make_feeds
 from trainwell.record import SAMPLES
 from trainwell.training.engine import Engine, running
 from trainwell.training.evaluate import outputs
 from trainwell.training.machine import pick_device, usable_threads
+from trainwell.training.setup import make_feeds
 
 _BINS = 15
 

@@ -21,7 +21,6 @@ from trainwell.method.mend import Mended, mend
 from trainwell.method.pace import choose, duration, out_of_memory, samples_to_time
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
-from trainwell.method.setup import Setup, set_up
 from trainwell.method.verdict import conclude, diverged
 from trainwell.models.given import GIVEN
 from trainwell.recipe import Recipe
@@ -44,6 +43,7 @@ from trainwell.training.interrupt import Stop, listening
 from trainwell.training.loop import Trainer
 from trainwell.training.machine import pick_device
 from trainwell.training.memory import is_out_of_memory
+from trainwell.training.setup import Setup, set_up
 
 
 def fit(

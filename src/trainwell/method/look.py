@@ -10,13 +10,13 @@ from trainwell.data.dataset import Data
 from trainwell.data.open import open_data
 from trainwell.data.wrap import is_dataset, wrap
 from trainwell.method.screen import Screen
-from trainwell.method.setup import shape_of
 from trainwell.models import models
 from trainwell.models.given import GIVEN
 from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe, check_edits, parse_edit, parse_value
 from trainwell.recipes import Shape, build, choose, recipes
 from trainwell.schedules import schedules
+from trainwell.training.setup import shape_of
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from trainwell.method.look import Look
 from trainwell.method.pace import samples_to_time
 from trainwell.method.program import left_out, program_of
 from trainwell.method.screen import Screen
-from trainwell.method.setup import Setup, set_up
 from trainwell.probes.parts import Build, Parts
 from trainwell.probes.state import untouched
 from trainwell.recipe import Recipe
+from trainwell.training.setup import Setup, set_up
 
 
 @dataclass(frozen=True)

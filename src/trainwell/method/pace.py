@@ -6,7 +6,6 @@ from pathlib import Path
 from trainwell.data.cache import cache_root
 from trainwell.errors import OutOfMemory
 from trainwell.method.screen import Screen
-from trainwell.method.setup import Setup
 from trainwell.training.calibrate import SAMPLES, Calibration, calibrate
 from trainwell.training.engine import Engine
 from trainwell.training.machine import give_back_memory
@@ -17,6 +16,7 @@ from trainwell.training.memory import (
     refuse_if_too_large,
     too_large,
 )
+from trainwell.training.setup import Setup
 
 _LEAST_SHARE = 0.5  # bf16 takes half the memory of fp32 at best
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from trainwell.method.setup import Setup
+from trainwell.training.setup import Setup
 
 _COLUMNS, _ROWS, _GAP, _LEAST_SIDE = 12, 4, 2, 64
 

@@ -10,11 +10,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainwell.data.batches import Feed
 from trainwell.errors import BadValue
-from trainwell.method.setup import Loss, Setup
 from trainwell.penalties import penalties
 from trainwell.probes.parts import Parts
 from trainwell.probes.samples import Samples
 from trainwell.schedules import reaction
+from trainwell.training.setup import Loss, Setup
 
 _LEFT_OUT = ("augment", "clip", "average")
 

@@ -7,11 +7,11 @@ from trainwell.diagnoses.recorded import judge_run
 from trainwell.errors import Diverged
 from trainwell.method.pace import duration
 from trainwell.method.screen import Screen
-from trainwell.method.setup import Setup
 from trainwell.record import BEST_WEIGHTS, DATA, FINDINGS, Record, RunFolder, read_record
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import score
 from trainwell.training.loop import Trainer
+from trainwell.training.setup import Setup
 
 _LABELS = {"train": "training", "valid": "validation", "heldout": "held-out"}
 

@@ -15,11 +15,11 @@ from trainwell.diagnoses import Finding
 from trainwell.diagnoses.rules import Case, ask, rules
 from trainwell.method.advise import case_of
 from trainwell.method.screen import Silent
-from trainwell.method.setup import set_up, shape_of
 from trainwell.models import models
 from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe
 from trainwell.recipes import build, choose
+from trainwell.training.setup import set_up, shape_of
 
 MakeCase = Callable[..., Case]
 Fired = Callable[..., list[str]]

@@ -15,7 +15,7 @@ from trainwell import Options, Run, evaluate, fit
 from trainwell.errors import BadValue
 from trainwell.method.look import look
 from trainwell.method.screen import Silent
-from trainwell.method.setup import Setup, set_up
+from trainwell.training.setup import Setup, set_up
 
 NO_CHECKS = Options(checks=False)
 CPU = torch.device("cpu")
