@@ -70,7 +70,7 @@ def observe(case: dict[str, Any], *, faultbench: Path | None, share: float, comm
                 made, build = of_case(_runner(faultbench), case)
             began = time.perf_counter()
             evidence = gather(made, build=build, share=share)
-    except Exception:
+    except Exception:  # one program that breaks is a line of the table, not the end of the others
         error = traceback.format_exc()
     return Record(case, evidence, round(time.perf_counter() - began, 3), error, share, known_by, commit)
 

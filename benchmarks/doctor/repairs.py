@@ -114,7 +114,7 @@ def _touched(case: dict[str, Any], tool: Callable[..., Any]) -> dict[str, Any]:
                 made.model, made.loss, made.optimizer, made.train, made.valid, made.batch_size, made.epochs, made.task,
                 build=build, scheduler=made.scheduler,
             )  # fmt: skip
-    except Exception:
+    except Exception:  # one program that breaks is a line of the table, not the end of the others
         error = traceback.format_exc()
     seconds = round(time.perf_counter() - began, 2)
     return {"id": case["id"], "kind": "clean", "error": error, "acted": fixed is not None, "tool_seconds": seconds}

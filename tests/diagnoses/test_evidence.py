@@ -83,6 +83,10 @@ def test_a_training_that_broke_scores_what_a_constant_answer_does(evidence: Make
     assert replace(seen, reference=None).gain("rate-/10") is None
     other = evidence(watched=curves(0.5), trials={"rate-x10": trial(broken)}, reference=REFERENCE)
     assert other.gain("rate-x10") == -0.25
+    short = {"standardised": trial(curves(0.25, taken=30, train_loss=(2.0, 0.5)))}  # no score yet; the loss falls
+    worse = replace(broken, train_loss=(2.0, math.nan))
+    eased = evidence(watched=worse, trials=short, reference=REFERENCE, initial_constant=2.0).gain("standardised")
+    assert eased == 0.75 + 1.0  # of the loss one explains three quarters; what broke counts as -1
 
 
 def test_the_shortfall_is_to_the_best_that_is_known(evidence: Make, curves: Make) -> None:

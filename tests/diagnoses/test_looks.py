@@ -159,7 +159,7 @@ def test_dropping_is_not_taken_for_death() -> None:
     assert 0 < relu.zeros < 0.9
 
 
-def test_what_cannot_be_looked_at_is_left_out() -> None:
+def test_what_cannot_be_looked_at_is_left_out_and_said() -> None:
     def choosy(output: Tensor, _: Tensor) -> Tensor:
         if len(output) != 8:
             raise ValueError("eight samples, please")
@@ -167,5 +167,7 @@ def test_what_cannot_be_looked_at_is_left_out() -> None:
 
     made = network()
     made.loss = choosy
-    assert Inside(made, made.train.first(5), 20, 0).looks == []
+    unfit = Inside(made, made.train.first(5), 20, 0)
+    assert unfit.looks == []
+    assert unfit.unseen == ["units and gradients: ValueError: eight samples, please"]
     assert len(Inside(made, made.train.first(8), 20, 0).looks) == 1

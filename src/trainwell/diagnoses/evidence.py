@@ -279,8 +279,9 @@ class Evidence:
         """By how much a trial ends above the unchanged training, in score; None where it was not made, or has none.
 
         A training that broke scores what always giving the same answer does. Of trials too short for a score to rise,
-        what they ease counts as much. What a short trial gains, the whole training may have made up for: it counts no
-        more than what the whole one lacks of what simple learners reach.
+        what they ease counts as much, also beside a training that broke before its end. What a short trial gains, the
+        whole training may have made up for: it counts no more than what the whole one lacks of what simple learners
+        reach.
         """
         made, base = self.trials.get(trial), self.unchanged
         if made is None or made.curves is None or base is None:
@@ -288,7 +289,7 @@ class Evidence:
         base = self.watched if trial == "longer" else base
         one, other = self._end(made.curves), self._end(base)
         gained = None if one is None or other is None else one - other
-        if base is not None and base.cut:
+        if base is not None and made.curves.cut and base.taken < base.planned:
             known = [value for value in (gained, self.eased(trial)) if value is not None]
             gained = max(known) if known else None
         return None if gained is None else min(gained, self._made_up)

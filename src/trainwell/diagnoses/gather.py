@@ -162,6 +162,7 @@ class _Gathering:
         inside = Inside(given.copy(), sample, steps, self.seed)
         made = inside.parts
         watched = self.part("training", lambda: train(made, steps=steps, seed=self.seed, watch=inside.after_step))
+        self.unseen += inside.unseen
         found: dict[str, Any] = {
             "watched": watched,
             "looks": tuple(inside.looks),

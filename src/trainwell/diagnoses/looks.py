@@ -33,11 +33,13 @@ class Inside:
 
     Attributes:
         looks: Those taken, the first before training.
+        unseen: Why a look could not be taken, each reason once.
     """
 
     def __init__(self, parts: Parts, sample: Batch, steps: int, seed: int) -> None:
         self.parts = parts
         self.looks: list[Look] = []
+        self.unseen: list[str] = []
         order = torch.randperm(len(parts.train), generator=torch.Generator().manual_seed(seed))
         # All looks together are to cost less than the training.
         units = max(_LEAST, min(_UNITS, steps * parts.batch_size // 12))
@@ -63,8 +65,10 @@ class Inside:
     def _look(self, step: int) -> None:
         try:
             self.looks.append(self._seen(step))
-        except Exception:  # the user's own code: it cannot be copied, or takes no such batch
-            return
+        except Exception as error:  # the user's own code: it cannot be copied, or takes no such batch
+            reason = f"units and gradients: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            if reason not in self.unseen:
+                self.unseen.append(reason)
 
     def _seen(self, step: int) -> Look:
         made = self.parts.copy()

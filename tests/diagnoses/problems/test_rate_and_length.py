@@ -77,6 +77,17 @@ def test_weights_that_hardly_leave_where_they_began(suspect: Ask) -> None:
     assert found.evidence["way"] < 1e-3
 
 
+def test_weights_that_hardly_move_where_no_simple_learner_shows_what_is_missing(evidence: Make, curves: Make) -> None:
+    """Photos: ten times the rate changes nothing either, but another optimizer at a rate of its own does."""
+    moved = Look(step=1, units=(), gradients={}, updates={"a": 1e-6}, norms={}, gradient_norm=None, noise=None)
+    short = curves(0.5, taken=10)
+    seen = evidence(watched=short, looks=(moved,), trials=tried(sound=curves(0.75, taken=10)))
+    found = judged(TOO_LOW, seen)
+    assert found is not None
+    assert found.sign == "way"
+    assert judged(TOO_LOW, replace(seen, trials=tried(sound=short))) is None
+
+
 @pytest.mark.parametrize("program", [clean, patient, wild])
 def test_a_rate_that_is_not_too_low(suspect: Ask, program: Callable[[], Parts]) -> None:
     assert suspect("learning-rate-too-low", program, "rate-x10", "rate-x100", "rate-/10") is None

@@ -23,14 +23,14 @@ _OTHERS = ("standardised", "initialised", "no-decay", "no-dropout")
         "cannot-overfit-batch",
         "initial-loss-off",
     ),
-    ranges={"gain": (0.05, 0.3), "eased": (0.1, 0.8), "step": (0.03, 3.0), "learnt": (0.3, 0.95)},
-    signs=("trial", "eased", "step"),
+    ranges={"gain": (0.05, 0.3), "step": (0.03, 3.0), "learnt": (0.3, 0.95)},
+    signs=("trial", "step"),
 )
 def learning_rate_too_high(evidence: Evidence, limits: Limits) -> Suspicion | None:
     """The steps are so long that they jump over the valley: the loss rises, swings or breaks, or units die.
 
-    Definition: the same training with a tenth, or a hundredth, of the rate ends better by more than `gain` of score,
-    or, where it is too short for a score, explains by `eased` more of the loss; and it helps more than other inputs or
+    Definition: the same training with a tenth, or a hundredth, of the rate ends better by more than `gain` of score
+    (where it is too short for a score, it explains so much more of the loss), and it helps more than other inputs or
     another start do. Or a single step changes a weight by more than the share `step` of its norm while under `learnt`
     of the training samples are answered.
 
@@ -45,7 +45,7 @@ def learning_rate_too_high(evidence: Evidence, limits: Limits) -> Suspicion | No
 
     Args:
         evidence: What is known.
-        limits: `gain`, `eased`, `step`, `learnt`: shares.
+        limits: `gain`, `step`, `learnt`: shares.
 
     Returns:
         What speaks for it.
@@ -67,25 +67,9 @@ def learning_rate_too_high(evidence: Evidence, limits: Limits) -> Suspicion | No
             return Suspicion(
                 "trial",
                 f"With 1/{factor} of the learning rate{shown} the same training scores {gains[factor]:.3f} higher: "
-                "the steps "
-                "are too long, and jump over what they should settle in.",
+                "the steps are too long, and jump over what they should settle in.",
                 f"Take 1/{factor} of the rate; a warm-up and clipping let a higher one pass.",
                 {"gain": gains[factor], "gain_limit": limits["gain"], "factor": 1 / factor},
-                fixes=(Part("edits", "rate", {"factor": 1 / factor}),),
-            )
-    eased = {factor: evidence.eased(f"rate-/{factor}") for factor in (10, 100)}
-    easier = {factor: share for factor, share in eased.items() if share is not None}
-    beside = [share for name in _OTHERS if (share := evidence.eased(name)) is not None]
-    if easier and evidence.unchanged is not None and evidence.unchanged.cut:
-        factor = max(easier, key=lambda each: easier[each])
-        if easier[factor] > limits["eased"] and easier[factor] >= 0.7 * max(beside, default=0.0):
-            return Suspicion(
-                "eased",
-                f"With 1/{factor} of the learning rate{shown} a short training explains {easier[factor]:.0%} more of "
-                "the loss: "
-                "the steps are too long.",
-                f"Take 1/{factor} of the rate; a warm-up and clipping let a higher one pass.",
-                {"eased": easier[factor], "eased_limit": limits["eased"], "factor": 1 / factor},
                 fixes=(Part("edits", "rate", {"factor": 1 / factor}),),
             )
     steps = {

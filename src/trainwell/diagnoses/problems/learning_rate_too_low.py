@@ -48,8 +48,9 @@ def learning_rate_too_low(evidence: Evidence, limits: Limits) -> Suspicion | Non
         return None
     rate = evidence.facts.lr
     shown = "" if rate is None else f" of {rate:g}"
-    way, missing = _way(evidence), evidence.shortfall
-    if way is not None and way < limits["way"] and missing is not None and missing > limits["shortfall"]:
+    way = _way(evidence)
+    missing = max((value for value in (evidence.shortfall, evidence.best_gain) if value is not None), default=0.0)
+    if way is not None and way < limits["way"] and missing > limits["shortfall"]:
         return Suspicion(
             "way",
             f"At a learning rate{shown} all {evidence.facts.steps} steps, laid end to end, move half of the weights "
