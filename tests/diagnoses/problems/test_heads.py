@@ -33,6 +33,8 @@ def targets(kind: str, x: Tensor) -> Tensor:
         "values": scores[:, :1],
         "row": scores[:, 0],
         "sizes": scores[:, :1].exp(),
+        "levels": torch.sigmoid(scores),
+        "portions": torch.softmax(scores, 1),
     }[kind]
 
 
@@ -148,6 +150,7 @@ ODD_ENDS = [
     (partial(net, nn.Softmax(), loss=nn.NLLLoss()), "no-logarithm"),
     (partial(values, nn.ReLU()), "bounded"),
     (partial(values, nn.Sigmoid()), "bounded"),
+    (partial(values, nn.Softmax(), y="levels", width=3), "bounded"),
     (partial(net, nn.ReLU(), bias=-4.0), "bent"),
     (partial(column, nn.ReLU(), nn.Sigmoid(), loss=nn.BCELoss(), bias=-2.0), "bent"),
     (partial(net, y="one-hot", loss=nn.KLDivLoss(reduction="batchmean")), "no-logarithm"),
@@ -169,6 +172,7 @@ FITTING = {
     "log-softmax": partial(net, nn.LogSoftmax(), loss=nn.NLLLoss()),
     "harmless": partial(net, nn.LogSoftmax()),
     "rows": partial(net, y="one-hot"),
+    "portions": partial(values, nn.Softmax(), y="portions", width=3),
     "probability": partial(column, nn.Sigmoid(), loss=nn.BCELoss()),
     "logit": partial(column, loss=nn.BCEWithLogitsLoss()),
     "shares": partial(column, loss=nn.BCEWithLogitsLoss(), y="shares"),

@@ -43,6 +43,23 @@ class Branch(nn.Module):
         return x + self.norm(functional.relu(self.layer(x)))
 
 
+class Stream(nn.Module):
+    """A residual stream without a norm at its end, as of a small transformer: its sum reaches the head unbent too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(2, 16), nn.Linear(16, 2)
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(16), nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16)) for _ in range(2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.first(x)
+        for branch in self.branches:
+            found = found + branch(found)
+        return self.head(found)
+
+
 class Siamese(nn.Module):
     """One batch norm for a signal and for that of another sample, of another scale: its statistics fit neither."""
 
@@ -122,6 +139,7 @@ bent = partial(stack, linear(2, 24), nn.ReLU, linear(24, 24), nn.ReLU, linear(24
     "given",
     [
         bent,
+        partial(stack, Stream, lr=1e-6),  # it falls short, of something else
         partial(stack, partial(Called, "relu")),
         partial(stack, partial(Called, "gate")),
         partial(stack, linear(2, 24), linear(24, 2), y="line"),

@@ -1,8 +1,13 @@
 """Targets that do not belong to their inputs."""
 
+import math
+
 from trainwell.diagnoses.evidence import Evidence
 from trainwell.diagnoses.outcome import learnt
 from trainwell.diagnoses.problems import Limits, Suspicion, problems
+
+_HEART = 0.5  # of the way from a constant answer to a perfect one, on training samples
+_CHANCE = 2.0  # standard errors of a score on the validation samples
 
 
 @problems.add(
@@ -21,12 +26,14 @@ from trainwell.diagnoses.problems import Limits, Suspicion, problems
         "dead-units",
     ),
     ranges={"deviations": (2.0, 8.0), "learnt": (0.1, 0.5), "noise": (0.2, 0.7), "above": (0.05, 0.4)},
-    signs=("conflict", "chance", "noise"),
+    signs=("conflict", "heart", "chance", "noise"),
 )
 def labels_unlearnable(evidence: Evidence, limits: Limits) -> Suspicion | None:
     """Nothing in the inputs tells the targets, or the targets of many samples are wrong: there is only noise to learn.
 
-    Definition: (conflict) most samples come again with another target; (chance) the targets of the nearest neighbours
+    Definition: (conflict) most samples come again with another target; (heart) the network learns half of the way on
+    its training samples, and on validation samples neither it nor a simple learner, in no trial, answers better than a
+    constant does, by more than chance; (chance) the targets of the nearest neighbours
     agree by less than `deviations` standard deviations of chance, and neither a simple learner nor the network, in no
     trial, gets further than the share `learnt` of the way from a constant answer to a perfect one; (noise) training
     samples agree with their neighbours by less than the share `noise` of how well a simple learner answers validation
@@ -64,6 +71,17 @@ def labels_unlearnable(evidence: Evidence, limits: Limits) -> Suspicion | None:
             {"conflict": near.conflict_share},
             "targets",
         )
+    by_heart = _by_heart(evidence)
+    if by_heart:
+        return Suspicion(
+            "heart",
+            f"The network learns its training samples by heart ({by_heart['train']:.2f}), and validation samples are "
+            f"answered no better than by always saying the same ({by_heart['valid']:.2f} at best, "
+            f"{by_heart['constant']:.2f} without looking): the inputs do not tell the targets.",
+            advice,
+            by_heart,
+            "targets",
+        )
     if near is None or near.agreement is None or not near.chance or reference is None or reached is None:
         return None
     deviations = near.agreement / near.chance
@@ -95,3 +113,16 @@ def labels_unlearnable(evidence: Evidence, limits: Limits) -> Suspicion | None:
             "targets",
         )
     return None
+
+
+def _by_heart(evidence: Evidence) -> dict[str, float | None]:
+    """The scores of a network that learnt its training samples and nothing that holds for others; else nothing."""
+    curves, reference = evidence.watched, evidence.reference
+    if curves is None or curves.cut or curves.end is None or curves.train_end is None or reference is None:
+        return {}
+    constant, trials = reference.constant, [trial.curves for trial in evidence.trials.values() if trial.curves]
+    best = max([reference.best, curves.end, *(trial.end for trial in trials if trial.end is not None)])
+    error = math.sqrt(max(constant, 0.1) * (1 - constant) / reference.num_valid)
+    if not trials or best - constant > _CHANCE * error or curves.train_end - constant < _HEART * (1 - constant):
+        return {}
+    return {"train": curves.train_end, "valid": best, "constant": constant, "chance_limit": _CHANCE * error}

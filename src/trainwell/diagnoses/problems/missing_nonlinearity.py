@@ -124,7 +124,8 @@ def _straight_behind(flow: Flow, op: Operation) -> list[Operation]:
         if further.number in met:
             continue
         met.add(further.number)
-        if further.kind == "layer" or _bends(further):
+        # What is added to another branch stays in the sum beside it: so a residual network hands on its inputs.
+        if further.kind in ("layer", "add") or _bends(further):
             found.append(further)
         else:
             waiting += flow.behind(further)

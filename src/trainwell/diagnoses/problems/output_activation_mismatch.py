@@ -40,10 +40,11 @@ def output_activation_mismatch(evidence: Evidence, limits: Limits) -> Suspicion 
     Definition: one of these. (one-unit) A softmax over a single output, which is 1 for every sample. (twice) Softmax or
     sigmoid in front of a loss that makes probabilities itself: of C probabilities a second softmax makes none above
     e / (e + C - 1). (no-logarithm) NLLLoss on numbers whose exponentials do not sum to 1: it falls without end, or is
-    flat. (bounded) A last activation beyond whose range targets lie by more than `beyond` of their spread. (bent) ReLU
-    or another bend on logits, be it in front of a sigmoid or softmax of one's own. (hidden) Softmax as an activation
-    between layers. The last two speak only where the training ends by more than `shortfall` below what is possible; all
-    are notes where it ends within `proven` of that.
+    flat. (bounded) A last activation beyond whose range targets lie by more than `beyond` of their spread, or a softmax
+    for targets that do not sum to 1. (bent) ReLU or another bend on logits, be it in front of a sigmoid or softmax of
+    one's own. (hidden) Softmax as an activation between layers. The softmax of the third and the last two speak only
+    where the training ends by more than `shortfall` below what is possible; all are notes where it ends within `proven`
+    of that.
 
     Looks like: the loss levels off far above 0, or is constant; the scores rise slowly and stop.
 
@@ -81,6 +82,18 @@ def output_activation_mismatch(evidence: Evidence, limits: Limits) -> Suspicion 
             numbers,
             where=squeezed.name,
             fixes=(Part("edits", "output-activation", {"to": _WANTED.get(expects(evidence), "none")}),),
+        )
+    last, wanted = bend(evidence), target(evidence)
+    summed = last is not None and last.id in _SOFTMAX and expects(evidence) == "values"
+    if last is not None and summed and wanted is not None and wanted.kind not in ("distribution", "one_hot"):
+        return Suspicion(
+            "bounded",
+            f"The network ends with {last.id}, whose outputs sum to 1 for every sample; the targets are values that do "
+            f"not, and the training ends {missing:.3f} below what is possible.",
+            "Leave the last activation out of the network.",
+            numbers,
+            where=last.name,
+            fixes=(Part("edits", "output-activation", {"to": "none"}),),
         )
     inside = _between(evidence)
     if inside:
