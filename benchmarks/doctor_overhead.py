@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     steps: int
 
 
-PLANS = {"convnet": Plan(64, 150), "resnet18": Plan(64, 60), "mlp": Plan(32, 3000)}
+PLANS = {"convnet": Plan(64, 150), "resnet18": Plan(64, 150), "mlp": Plan(32, 3000)}
 
 
 @contextlib.contextmanager

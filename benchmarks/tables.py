@@ -7,12 +7,14 @@ python benchmarks/tables.py --check    only say whether they are as they should 
 import argparse
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from doctor.page import faults
+from rates.page import lr_range
 from readme import table, where
 
 HERE = Path(__file__).parent
@@ -93,10 +95,67 @@ def augmentation(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def estimators(result: dict[str, Any]) -> str:
+    """One row a data set and contender: time and accuracy, and what ours is beside it."""
+    settings, parts = result["settings"], []
+    for title, find in (
+        ("The same size and epochs.", lambda one: one),
+        ("As they come.", lambda one: one.get("as they come")),
+    ):
+        rows = []
+        for name, one in result["results"].items():
+            found = find(one)
+            for who, line in (found["summary"] if found else {}).items():
+                numbers = [f"{line['epochs']:.0f}", f"{line['seconds']:.3f}", f"{line['accuracy']:.4f}"]
+                ours = [f"{line['time of ours']:.2f}", f"{line['gain of ours']:+.4f} ± {line['gain error']:.4f}"]
+                rows.append([name, who, *numbers, *(["", ""] if who == "Classifier" else ours)])
+        head = ["", "", "epochs", "seconds", "accuracy", "time of ours / theirs", "accuracy of ours - theirs"]
+        parts += [f"**{title}**\n\n{table(head, rows)}"] if rows else []
+    said = f"{settings['turns']} turns, {settings['threads']} thread. {where(result['machine'])}"
+    return "\n\n".join([said, *parts])
+
+
+def tuning(result: dict[str, Any]) -> str:
+    """One table a question: mean accuracy of each way and data set, and the differences over the seeds."""
+    settings, parts = result["settings"], []
+    for question, found in result["found"].items():
+        ways = list(next(iter(found.values()))["rounds"][0]["results"])
+        pairs = list(next(iter(found.values()))["differences"])
+        rows = []
+        for name, one in found.items():
+            scores = {way: [line["results"][way]["score"] for line in one["rounds"]] for way in ways}
+            differences = [one["differences"][pair] for pair in pairs]
+            means = [f"{sum(scores[way]) / len(scores[way]):.4f}" for way in ways]
+            rows.append([name, *means, *(f"{d['mean']:+.2f} ± {d['deviation']:.2f}" for d in differences)])
+        parts.append(f"**{question}**\n\n" + table(["", *ways, *(f"{pair}, points" for pair in pairs)], rows))
+    said = f"{settings['trials']} trials, {settings['seeds']} seeds, trials run {settings['on']}."
+    return "\n\n".join([f"{said} {where(result['machine'])}", *parts])
+
+
+def population(result: dict[str, Any]) -> str:
+    """One table a device: each problem and number of members, seconds in turn and how much faster the others are."""
+    parts = []
+    for device, problems in result.items():
+        found = [(name, int(count), one) for name, counts in problems.items() for count, one in counts.items()]
+        others = list(dict.fromkeys(who for _, _, one in found for who in one["ratios"] if who != "in turn"))
+        rows = []
+        for name, count, one in sorted(found, key=lambda line: (list(problems).index(line[0]), line[1])):
+            faster = [f"{one['ratios'][who]:.1f}" if who in one["ratios"] else "" for who in others]
+            setting = [str(count), str(one["settings"]["steps"]), f"{statistics.median(one['turns']['in turn']):.1f}"]
+            rows.append([name, *setting, *faster])
+        machine = found[-1][2]["machine"]
+        head = ["", "K", "steps", "seconds in turn", *(f"{who}, x faster" for who in others)]
+        parts.append(f"**{device}** {where(machine)}\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "throughput": throughput,
     "time_to_accuracy": time_to_accuracy,
     "small_tables": small_tables,
+    "estimators": estimators,
+    "tuning": tuning,
+    "lr_range": lr_range,
     "augmentation": augmentation,
     "faults": faults,
 }

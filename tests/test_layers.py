@@ -11,6 +11,7 @@ SOURCES = Path(__file__).parent.parent / "src" / "trainwell"
 ROWS = [
     {"__main__"},
     {"cli"},
+    {"estimators"},
     {"method"},
     {"diagnoses"},
     {"edits"},

@@ -45,3 +45,4 @@ def test_global_norm_is_that_of_one_long_vector() -> None:
     half = global_norm([torch.full((1000,), 0.1, dtype=torch.bfloat16)])
     assert half.dtype == torch.float32
     assert math.isclose(half.item(), 0.1 * math.sqrt(1000), rel_tol=2e-3)
+    assert global_norm([torch.tensor([3.0, 4.0], dtype=torch.float64)]).dtype == torch.float64

@@ -8,18 +8,22 @@ import trainwell
 
 def test_names_are_pinned() -> None:
     assert trainwell.__all__ == [
+        "Classifier",
         "Diagnosis",
         "Finding",
         "Options",
         "Part",
         "Recipe",
+        "Regressor",
         "Run",
         "TrainwellError",
+        "Tuned",
         "check",
         "checkup",
         "evaluate",
         "fit",
         "repair",
+        "tune",
         "watch",
     ]
     assert all(getattr(trainwell, name) is not None for name in trainwell.__all__)

@@ -9,43 +9,55 @@ if TYPE_CHECKING:
     from trainwell.diagnoses.repair import repair
     from trainwell.diagnoses.watch import watch
     from trainwell.errors import TrainwellError
+    from trainwell.estimators.classifier import Classifier
+    from trainwell.estimators.regressor import Regressor
     from trainwell.family import Part
     from trainwell.method.check import check
     from trainwell.method.evaluate import evaluate
     from trainwell.method.fit import fit
     from trainwell.method.look import Options
     from trainwell.method.run import Run
+    from trainwell.method.tune.tune import tune
+    from trainwell.method.tune.tuned import Tuned
     from trainwell.recipe import Recipe
 
 __all__ = [
+    "Classifier",
     "Diagnosis",
     "Finding",
     "Options",
     "Part",
     "Recipe",
+    "Regressor",
     "Run",
     "TrainwellError",
+    "Tuned",
     "check",
     "checkup",
     "evaluate",
     "fit",
     "repair",
+    "tune",
     "watch",
 ]
 
 _HOMES = {
+    "Classifier": "trainwell.estimators.classifier",
     "Diagnosis": "trainwell.diagnoses",
     "Finding": "trainwell.diagnoses",
     "Options": "trainwell.method.look",
     "Part": "trainwell.family",
     "Recipe": "trainwell.recipe",
+    "Regressor": "trainwell.estimators.regressor",
     "Run": "trainwell.method.run",
     "TrainwellError": "trainwell.errors",
+    "Tuned": "trainwell.method.tune.tuned",
     "check": "trainwell.method.check",
     "checkup": "trainwell.diagnoses.checkup",
     "evaluate": "trainwell.method.evaluate",
     "fit": "trainwell.method.fit",
     "repair": "trainwell.diagnoses.repair",
+    "tune": "trainwell.method.tune.tune",
     "watch": "trainwell.diagnoses.watch",
 }
 

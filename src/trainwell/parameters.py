@@ -34,7 +34,11 @@ def weights_of(model: nn.Module) -> list[nn.Parameter]:
 
 
 def global_norm(tensors: list[Tensor]) -> Tensor:
-    """L2 norm of all tensors taken as one vector, a float32 scalar on their device; 0 where there are none."""
+    """L2 norm of all tensors taken as one vector, a scalar on their device; 0 where there are none.
+
+    It is in float32, or in float64 where the tensors are.
+    """
     if not tensors:
         return torch.zeros(())
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors, 2.0, torch.float32)))
+    dtype = torch.float64 if tensors[0].dtype == torch.float64 else torch.float32
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors, 2.0, dtype)))

@@ -35,6 +35,14 @@ def test_is_a_finite_float32_scalar_whose_step_lowers_it(member: Member, dtype: 
 
 
 @pytest.mark.parametrize("member", MEMBERS)
+def test_keeps_float64(member: Member) -> None:
+    output, target = batch(member)
+    fine = member(output.double(), target.double() if target.is_floating_point() else target)
+    assert fine.dtype == torch.float64
+    torch.testing.assert_close(fine.float(), member(output, target))
+
+
+@pytest.mark.parametrize("member", MEMBERS)
 def test_is_a_mean_over_the_batch(member: Member) -> None:
     output, target = batch(member)
     rows = torch.stack([member(output[i : i + 1], target[i : i + 1]) for i in range(len(output))])

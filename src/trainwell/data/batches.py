@@ -5,6 +5,7 @@ one size. Every sample is visited once an epoch, no batch is short, and a last b
 batch may hold the end of one epoch and the start of the next.
 """
 
+import copy
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -157,6 +158,12 @@ class Feed:
             # A table is small beside what is computed from it: preprocess it once, not in every step.
             self._ready = prepare.apply(source.take(self._rows).to(device, torch.float32))
         self._source = source
+
+    def again(self, *, batch_size: int, seed: int, augmenter: Augmenter | None) -> "Feed":
+        """A feed of the same samples in another order: what was prepared of them is shared."""
+        feed = copy.copy(self)
+        feed.stream, feed._augmenter = Stream(len(self), batch_size, seed), augmenter
+        return feed
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -2,7 +2,7 @@
 
 A member takes the output of the network for a batch and the target, and gives the mean over the batch::
 
-    (output: Tensor, target: Tensor, *, ...) -> Tensor      # scalar, float32
+    (output: Tensor, target: Tensor, *, ...) -> Tensor      # scalar, float32; float64 for an output in float64
 
 Facts of a member:
     task: `classification` or `regression`.
@@ -14,6 +14,7 @@ Facts of a member:
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from trainwell.errors import BadValue
@@ -22,8 +23,13 @@ from trainwell.family import Family
 losses = Family("losses", __name__, "loss")
 
 
+def wide(values: Tensor) -> Tensor:
+    """The values in float32, or in float64 where that is what they come in."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
 def aligned(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in float32 and of one shape: (N, 1) goes with (N,); anything else that differs is refused.
+    """Both in the precision of `wide` and of one shape: (N, 1) goes with (N,); anything else that differs is refused.
 
     Broadcasting (N, 1) against (N,) would compare every output with every target.
 
@@ -37,7 +43,8 @@ def aligned(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
                 "expected one target a row and output."
             )
         target = target.reshape(output.shape)
-    return output.float(), target.float()
+    output = wide(output)
+    return output, target.to(output.dtype)
 
 
 def is_soft(output: Tensor, target: Tensor) -> bool:

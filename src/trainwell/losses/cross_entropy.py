@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainwell.errors import BadValue
-from trainwell.losses import is_soft, losses
+from trainwell.losses import is_soft, losses, wide
 
 
 @losses.add(
@@ -62,9 +62,10 @@ def cross_entropy(
         Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", 1990; smoothing: Szegedy
         et al., "Rethinking the Inception Architecture for Computer Vision", 2016, section 7.
     """
-    soft = target.float() if is_soft(output, target) else target
-    weight = None if weights is None else _tensor(weights, output.shape[1], output.device)
-    return functional.cross_entropy(output.float(), soft, weight, label_smoothing=smoothing)
+    logits = wide(output)
+    soft = target.to(logits.dtype) if is_soft(output, target) else target
+    weight = None if weights is None else _tensor(weights, output.shape[1], output.device).to(logits.dtype)
+    return functional.cross_entropy(logits, soft, weight, label_smoothing=smoothing)
 
 
 @functools.lru_cache(maxsize=8)  # a copy to the device in every step would wait for it

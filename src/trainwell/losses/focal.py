@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainwell.losses import is_soft, losses
+from trainwell.losses import is_soft, losses, wide
 
 
 @losses.add(
@@ -47,10 +47,10 @@ def focal(output: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
         Lin, Goyal, Girshick, He, Dollar, "Focal Loss for Dense Object Detection", 2017, section 3.2, equation 4.
     """
     soft = is_soft(output, target)
-    log_p = functional.log_softmax(output.float(), dim=1)
+    log_p = functional.log_softmax(wide(output), dim=1)
     if not soft:
         log_p = log_p.gather(1, target.unsqueeze(1))
     # 1 - p without its rounding; where it is 0 the slope of a power below 1 is infinite, and infinity times 0 no number
     rest = (-log_p.expm1()).clamp_min(torch.finfo(torch.float32).tiny)
     terms = -(rest**gamma) * log_p
-    return ((target.float() * terms).sum(dim=1) if soft else terms).mean()
+    return ((target.to(terms.dtype) * terms).sum(dim=1) if soft else terms).mean()

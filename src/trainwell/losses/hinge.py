@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainwell.errors import BadValue
-from trainwell.losses import is_soft, losses
+from trainwell.losses import is_soft, losses, wide
 
 
 @losses.add(
@@ -51,4 +51,4 @@ def hinge(output: Tensor, target: Tensor, *, margin: float = 1.0) -> Tensor:
             "The loss hinge takes the class of each row, (N,) int64, and a distribution came. Choose cross_entropy, "
             "focal or bce, or leave out what mixes the targets."
         )
-    return functional.multi_margin_loss(output.float(), target, margin=margin) * output.shape[1]
+    return functional.multi_margin_loss(wide(output), target, margin=margin) * output.shape[1]

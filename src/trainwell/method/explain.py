@@ -13,6 +13,7 @@ from trainwell.probes.activation import curve
 _PLOT_WIDTH = 72  # columns; fits a terminal of 80 with a margin
 _PLOT_POINTS = 257  # two points a dot of the plot, or nearly
 _INDENT = "  "
+_FLAGS = {"strategies": "--strategy", "pruners": "--pruner"}  # of `tune`
 
 
 def families_text() -> str:
@@ -87,6 +88,8 @@ def told(says: Explanation) -> list[str]:
 def use(card: Card) -> list[str]:
     """Lines to copy: for the command line, and in Python."""
     command = [f"trainwell fit DATA {' '.join(card.edits)}"] if card.edits else []
+    if card.family in _FLAGS:
+        command = [f"trainwell tune DATA {_FLAGS[card.family]} {card.id}"]
     return command + card.code.splitlines()
 
 

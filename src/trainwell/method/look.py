@@ -99,10 +99,10 @@ def look(
         chosen = chosen.replace(norm_bias_rate=1.0)  # a recipe's own value is for the network it names
     screen.say(why)
     edited = chosen.edit(rest)
-    return Look(data, _consequences(chosen, edited, tuple(pairs)), why, tuple(pairs))
+    return Look(data, consequences(chosen, edited, tuple(pairs)), why, tuple(pairs))
 
 
-def _consequences(chosen: Recipe, edited: Recipe, pinned: tuple[str, ...]) -> Recipe:
+def consequences(chosen: Recipe, edited: Recipe, pinned: tuple[str, ...]) -> Recipe:
     """The edited recipe without what the chosen one had for the sake of a technique that was replaced."""
     changes: dict[str, Any] = {}
     mirrored = any(augmentations[part.name].facts.get("mirrors") == "left_right" for part in edited.augment)

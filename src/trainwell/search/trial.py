@@ -68,6 +68,7 @@ class Result:
         seconds: Wall time of this training; of a fused one, its share.
         how: How it was run: `in turn`, `side by side`, `fused`, `ray`.
         why: Of what failed: the message.
+        folds: Of a cross-validated trial: the value of each fold, whose mean is `value`.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Result:
     seconds: float
     how: str
     why: str = ""
+    folds: tuple[float, ...] = ()
 
 
 Judge = Callable[[Trial, Score], bool]

@@ -76,7 +76,7 @@ def outputs(model: nn.Module, feed: Feed, engine: Engine, views: str = "one") ->
     try:
         with torch.inference_mode():
             for x, y in feed.passes(BATCH):
-                output = _viewed(lambda x: engine.forward(model, x), x, views)
+                output = viewed(lambda x: engine.forward(model, x), x, views)
                 results.append(output.softmax(1).cpu() if feed.num_classes is not None else output.cpu())
                 targets.append(y.cpu())
     finally:
@@ -84,7 +84,7 @@ def outputs(model: nn.Module, feed: Feed, engine: Engine, views: str = "one") ->
     return torch.cat(results), torch.cat(targets)
 
 
-def _viewed(forward: Callable[[Tensor], Tensor], x: Tensor, views: str) -> Tensor:
+def viewed(forward: Callable[[Tensor], Tensor], x: Tensor, views: str) -> Tensor:
     if views == "one":
         return forward(x)
     mirrored = (forward(x) + forward(x.flip(3))) / 2

@@ -133,7 +133,9 @@ class Setup:
         )
 
 
-def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | None = None) -> Setup:
+def set_up(
+    data: Data, recipe: Recipe, device: torch.device, given: nn.Module | None = None, like: Setup | None = None
+) -> Setup:
     """Bind a recipe to data.
 
     Args:
@@ -141,14 +143,20 @@ def set_up(data: Data, recipe: Recipe, device: torch.device, given: nn.Module | 
         recipe: The recipe.
         device: Where to train.
         given: One's own network, used as it is; None builds the recipe's.
+        like: An earlier setup of the same data on the same device, whose fitted preprocessing and prepared samples
+            are shared where the two recipes agree on them; the result is the same without it.
 
     Raises:
         BadValue: The recipe asks for what this data cannot give.
     """
     _refuse_what_cannot_be(data, recipe)
-    fitted = preprocessing.build(recipe.preprocess, data.x, data.splits["train"])
-    target = fit_target(data.y[data.splits["train"]]) if data.task == "regression" else None
-    feeds = make_feeds(data, recipe, device, fitted, target)
+    if like is not None and like.data is data and like.recipe.preprocess == recipe.preprocess:
+        fitted, target = like.fitted, like.target
+        feeds = _feeds_again(like, recipe)
+    else:
+        fitted = preprocessing.build(recipe.preprocess, data.x, data.splits["train"])
+        target = fit_target(data.y[data.splits["train"]]) if data.task == "regression" else None
+        feeds = make_feeds(data, recipe, device, fitted, target)
     num_outputs = len(data.classes) or feeds["train"].target.shape[1]
     recipe = _with_numbers(recipe, feeds["train"])
     model = build(recipe.model, input_shape(data, fitted), num_outputs, recipe.seed) if given is None else given
@@ -189,6 +197,17 @@ def make_feeds(
             augmenter=augmenter if name == "train" else None,
         )
         for name, rows in data.splits.items()
+    }
+
+
+def _feeds_again(like: Setup, recipe: Recipe) -> dict[str, Feed]:
+    """The feeds of another setup in the order, and with the augmentations, of this recipe."""
+    augmenter = _augmenter(like.data, recipe) if recipe.augment and "train" in like.feeds else None
+    return {
+        name: feed.again(
+            batch_size=recipe.batch_size, seed=recipe.seed, augmenter=augmenter if name == "train" else None
+        )
+        for name, feed in like.feeds.items()
     }
 
 
