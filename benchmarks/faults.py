@@ -33,7 +33,7 @@ from doctor.check import check
 from doctor.folds import differences, judged_apart
 from doctor.record import record
 from doctor.recorded import Record, recorded
-from doctor.repairs import TOOLS, repair, repaired
+from doctor.repairs import TOOLS, asked_of, repair, repaired
 from doctor.results import collected
 from doctor.score import Answer, Limits, alarms, answer, scored
 from fit_limits import Answers, fit
@@ -100,8 +100,7 @@ def run_repair(asked: argparse.Namespace, bench: ModuleType) -> int:
             raise SystemExit("The healthy programs are for --tool repair only: the others act on all programs alike.")
         cases = healthy_cases(asked.only)
     else:
-        scored_ = bench.scored_cases(str(asked.cases), only=asked.only)[0]
-        cases = [case for case in scored_ if case.get("repairable", True)]
+        cases = asked_of(bench, asked.cases, asked.only)
     budgets = None
     if asked.tool == "random_search":
         budgets = {id: one["steps"] for id, one in repaired(asked.out / "repair" / "repair").items()}

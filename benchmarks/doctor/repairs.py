@@ -7,7 +7,7 @@ import statistics
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -125,10 +125,28 @@ def repaired(out: Path) -> dict[str, dict[str, Any]]:
     return {one["id"]: one for one in (json.loads(file.read_text()) for file in sorted(out.rglob("*.json")))}
 
 
+def asked_of(bench: ModuleType, cases: Path, only: str = "") -> list[dict[str, Any]]:
+    """The cases that a tool is asked to mend: all that are scored, but for faults that no edit can mend."""
+    return [case for case in bench.scored_cases(str(cases), only=only)[0] if case.get("repairable", True)]
+
+
 def summed_up(
-    bench: ModuleType, cases: Path, done: Mapping[str, dict[str, Any]], title: str, only: str = ""
+    bench: ModuleType,
+    cases: Path,
+    done: Mapping[str, dict[str, Any]],
+    title: str,
+    only: str = "",
+    families: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """What `faultbench.py repair-score` finds, and prints, of repairs that were tried.
+
+    Args:
+        bench: The runner.
+        cases: Folder of cases.
+        done: What the tool did, by id of the case.
+        title: What the result is called.
+        only: Text that the ids contain.
+        families: Of these families only.
 
     Returns:
         Its result, with `steps_median` and `seconds_median` of the tool on a case.
@@ -136,11 +154,17 @@ def summed_up(
     Raises:
         SystemExit: A case was not tried.
     """
-    asked = [case for case in bench.scored_cases(str(cases), only=only)[0] if case.get("repairable", True)]
-    missing = [case["id"] for case in asked if case["id"] not in done]
-    if missing:
-        raise SystemExit(f"{len(missing)} of {len(asked)} cases were not tried, {missing[0]} is the first.")
-    with answering(bench, lambda job: dict(done[job[0]["id"]])):
+
+    def scored(folder: str, only: str = "") -> Any:
+        listed, *rest = every(folder, only=only)
+        return [case for case in listed if families is None or case["family"] in families], *rest
+
+    every = bench.scored_cases
+    with instead(bench, scored_cases=scored), answering(bench, lambda job: dict(done[job[0]["id"]])):
+        asked = asked_of(bench, cases, only)
+        missing = [case["id"] for case in asked if case["id"] not in done]
+        if missing:
+            raise SystemExit(f"{len(missing)} of {len(asked)} cases were not tried, {missing[0]} is the first.")
         result = bench.repair_score(str(cases), title, seeds=len(SEEDS), only=only)
     tried = result["cases"]
     result["steps_median"] = statistics.median(one["steps"] for one in tried)

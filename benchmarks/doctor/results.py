@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from doctor.page import ROWS
-from doctor.repairs import TOOLS, harm, repaired, summed_up
+from doctor.repairs import TOOLS, asked_of, harm, repaired, summed_up
 
 BASELINES = ("always_lr", "deepdiagnosis", "sagemaker", "umlaut", "rules")
 REPAIRS = dict(zip(TOOLS, ("repair", "random search, as many steps", "always Adam", "left as it is"), strict=True))
@@ -75,16 +75,26 @@ def shortened(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repairs(bench: ModuleType, cases: Path, out: Path, only: str) -> dict[str, Any]:
-    done = {tool: {id: one for id, one in repaired(out / tool).items() if only in id} for tool in TOOLS}
+    """A row for each tool; one that was not tried on all families stands beside the repair of those it was tried on."""
+    asked = asked_of(bench, cases, only)
+    ids = {case["id"] for case in asked}
+    done = {tool: {id: one for id, one in repaired(out / tool).items() if id in ids} for tool in TOOLS}
     found = {}
     for tool, title in REPAIRS.items():
-        if not done[tool]:
+        lacking = {case["family"] for case in asked if case["id"] not in done[tool]}
+        families = {case["family"] for case in asked} - lacking
+        if not families:
             continue
-        result = summed_up(bench, cases, done[tool], tool, only)
-        keys = ("total", "per_category", "per_family", "steps_median", "seconds_median", "errors")
-        found[title] = {key: result[key] for key in keys}
-        if done["as_it_is"]:
-            found[title]["harm"] = harm(done[tool], done["as_it_is"])
+        beside = {f"{REPAIRS[one]}, {len(families)} families": one for one in (TOOLS[0], tool)}
+        rows = beside if lacking else {title: tool}
+        for name, one in rows.items():
+            kept = {id: each for id, each in done[one].items() if each["family"] in families}
+            result = summed_up(bench, cases, kept, one, only, families if lacking else None)
+            keys = ("total", "per_category", "per_family", "steps_median", "seconds_median", "errors")
+            found[name] = {key: result[key] for key in keys}
+            touched = {id for id, each in kept.items() if each["kind"] == "clean" and each["acted"]}
+            if touched <= done["as_it_is"].keys():
+                found[name]["harm"] = harm(kept, done["as_it_is"])
     return found
 
 
