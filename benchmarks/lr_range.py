@@ -63,13 +63,14 @@ class Measured:
     """One problem: its sweep, and what the rules suggest."""
 
     def __init__(self, problem: Problem, folder: Path, seeds: range, share: float, cells: Cells) -> None:
-        self.problem, self.folder, self.seeds, self.share, self.cells = problem, folder, seeds, share, cells
+        self.problem, self.folder, self.seeds, self.cells = problem, folder, seeds, cells
+        self.epochs = f"epochs={problem.recipe.epochs * share:.6g}"
 
     def accuracy(self, rate: float, seed: int) -> float:
         """Test accuracy after a training of full length, and of a tenth of it when in a hurry."""
-        edits = (f"optimizer.lr={rate:.4g}", f"epochs={self._epochs(seed):.6g}")
+        edits = (f"optimizer.lr={rate:.4g}", self.epochs)
         cell = f"{self.problem.name} | {seed} | {' '.join(edits)}"
-        found: dict[str, float] = self.cells.of(cell, lambda: self._timed(seed, edits))
+        found: dict[str, float] = self.cells.of(cell, lambda: trained(self.problem.setup(self.folder, seed, *edits)))
         return found["accuracy"]
 
     def mean(self, rate: float) -> float:
@@ -91,15 +92,15 @@ class Measured:
 
     def suggestions(self, seed: int) -> dict[str, Any]:
         """The rate of every rule, from the weights of this seed."""
-        cell = f"{self.problem.name} | {seed} | suggestions | epochs={self._epochs(seed):.6g}"
+        cell = f"{self.problem.name} | {seed} | suggestions | {self.epochs}"
         found: dict[str, Any] = self.cells.of(cell, lambda: self._suggested(seed))
         return found
 
     def _suggested(self, seed: int) -> dict[str, Any]:
-        setup = self.problem.setup(self.folder, seed, f"epochs={self._epochs(seed):.6g}")
-        began = time.perf_counter()
+        setup = self.problem.setup(self.folder, seed, self.epochs)
+        began = time.process_time()
         test = rate_range_of(setup, ENGINE)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         rates, losses = ramp(self.problem.setup(self.folder, seed))
         return {
             OURS: setup.rate if test.suggestion is None else test.suggestion,
@@ -108,14 +109,17 @@ class Measured:
             "test": test.json() | {"seconds": round(seconds, 2)},
         }
 
-    def _epochs(self, seed: int) -> float:
-        return self.problem.setup(self.folder, seed).recipe.epochs * self.share
+    def seconds(self, rate: float) -> float:
+        """Processor seconds of one training, on one thread."""
 
-    def _timed(self, seed: int, edits: tuple[str, ...]) -> dict[str, float]:
-        setup = self.problem.setup(self.folder, seed, *edits)
-        began = time.perf_counter()
-        found = trained(setup)
-        return found | {"seconds": round(time.perf_counter() - began, 3)}
+        def timed() -> float:
+            setup = self.problem.setup(self.folder, self.seeds[0], f"optimizer.lr={rate:.4g}", self.epochs)
+            began = time.process_time()
+            trained(setup)
+            return round(time.process_time() - began, 2)
+
+        found: float = self.cells.of(f"{self.problem.name} | {rate:.4g} | seconds | {self.epochs}", timed)
+        return found
 
     def result(self) -> dict[str, Any]:
         """Everything measured."""
@@ -137,6 +141,7 @@ class Measured:
             "sweep": sweep,
             "within": [rate for rate, accuracy in sweep.items() if accuracy >= sweep[best] - CLOSE],
             "rules": rules,
+            "seconds": self.seconds(best),
             "cost": statistics.fmean(test["cost"] for test in tests),
             "spread": [test["spread"] for test in tests],
             "verdicts": [test["verdict"] for test in tests],
@@ -185,11 +190,10 @@ def main() -> None:
         results[name] = Measured(problems[name], arguments.data, seeds, share, cells).result()
         lost = ", ".join(f"{rule} {100 * found['lost']:.2f}" for rule, found in results[name]["rules"].items())
         print(f"{name}: best {results[name]['best_rate']:.3g}, points lost: {lost}", flush=True)
-    seconds = [cell["seconds"] for cell in cells.known.values() if "seconds" in cell]
     content = {
         "machine": describe("scikit-learn"),
         "settings": {"seeds": list(seeds), "share": share, "threads": ENGINE.threads},
-        "longest_training": max(seconds),
+        "longest_training": max(result["seconds"] for result in results.values()),
         "results": results,
         "summary": summary(results),
     }

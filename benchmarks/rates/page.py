@@ -29,7 +29,8 @@ def lr_range(result: dict[str, Any]) -> str:
         better = "" if rule == "rates" else f"{total['ours_better']} of {len(results)}"
         totals.append([rule, close, f"{100 * total['mean_lost']:.2f}", f"{100 * total['worst_lost']:.2f}", better])
     seeds = ", ".join(map(str, settings["seeds"]))
-    said = f"Seeds {seeds}; the longest training took {result['longest_training']:.1f} s. {where(result['machine'])}"
+    longest = f"the longest training took {result['longest_training']:.1f} s of one core"
+    said = f"Seeds {seeds}; {longest}. {where(result['machine'])}"
     means = "Points of test accuracy lost against the sweep's best; cost in full trainings."
     second = table(["", "within 0.5", "mean lost", "worst lost", "`rates` is better"], totals)
     return f"{said}\n\n{means}\n\n{table(head, rows)}\n\n{second}"

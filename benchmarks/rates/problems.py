@@ -47,8 +47,13 @@ class Problem:
 
     def setup(self, folder: Path, seed: int, *edits: str) -> Setup:
         """The problem bound to its data, with weights, order and draws of this seed."""
-        recipe = Recipe(**BASE).edit(self.edits).edit((f"seed={seed}", *edits))
+        recipe = self.recipe.edit((f"seed={seed}", *edits))
         return set_up(_data(self.data, self.rows, self.half, folder), recipe, torch.device("cpu"))
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is trained, at the optimizer's own rate."""
+        return Recipe(**BASE).edit(self.edits)
 
 
 BASE: dict[str, Any] = {

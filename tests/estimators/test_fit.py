@@ -122,6 +122,14 @@ def test_images(unit: bool) -> None:
         estimator.fit(images.astype(int) * 300, labels)
 
 
+def test_views_are_averaged() -> None:
+    images = np.random.default_rng(0).integers(0, 255, (20, 8, 8), np.uint8)
+    kept = {"model": "mlp", "epochs": 2, "batch_size": 8, "augment": "none", "random_state": 0}
+    plain, mirrored = (tw.Classifier(**kept, views=v).fit(images, np.arange(20) % 2) for v in ("one", "flip"))
+    both = (plain.decision_function(images) + plain.decision_function(images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(mirrored.decision_function(images), both, atol=1e-5)
+
+
 def test_warm_start_goes_on() -> None:
     estimator = tw.Classifier(epochs=5, warm_start=True, random_state=0)
     first = estimator.fit(X, NAMES[Y]).history_[-1]["train_loss"]
@@ -136,6 +144,14 @@ def test_warm_start_goes_on() -> None:
     assert estimator.set_params(warm_start=False).fit(X, NAMES[Y]).history_[-1]["train_loss"] != second
 
 
+def test_going_on_in_vain_leaves_what_there_was() -> None:
+    estimator = tw.Regressor(epochs=5, optimizer="sgd", lr=0.01, warm_start=True, random_state=0).fit(X[:, :3], X[:, 3])
+    before = estimator.predict(X[:, :3])
+    with pytest.raises(Diverged):
+        estimator.set_params(lr=1e9, epochs=50).fit(X[:, :3], X[:, 3])
+    np.testing.assert_array_equal(estimator.predict(X[:, :3]), before)
+
+
 def test_rows_set_aside_choose_the_weights_and_end_the_training() -> None:
     estimator = tw.Classifier(
         epochs=400, lr=0.05, valid_fraction=0.2, patience=10, monitor="valid_loss", random_state=0
@@ -145,12 +161,48 @@ def test_rows_set_aside_choose_the_weights_and_end_the_training() -> None:
     assert {"train_loss", "valid_loss", "valid_accuracy"} <= estimator.history_[0].keys()
 
 
+def test_the_averaged_weights_are_kept() -> None:
+    averaged, plain = (
+        tw.Classifier(epochs=20, lr=0.02, average=a, dropout=0.1, random_state=0).fit(X, Y) for a in ("ema", "none")
+    )
+    for estimator in (averaged, plain):
+        loss = -np.log(estimator.predict_proba(X)[np.arange(150), Y]).mean()
+        assert loss == pytest.approx(estimator.history_[-1]["train_loss"], rel=1e-9)
+        assert all(getattr(layer, "draws", None) is None for layer in estimator.network_.modules())
+    assert averaged.history_[-1]["train_loss"] > 1.01 * plain.history_[-1]["train_loss"]
+
+
+def test_bf16_computes_less_exactly() -> None:
+    exact, coarse = (tw.Classifier(**SHORT, precision=p).fit(X, Y).predict_proba(X) for p in ("fp32", "bf16"))
+    assert 1e-4 < np.abs(exact - coarse).max() < 0.3
+
+
 def test_equal_rows_are_set_aside_together() -> None:
     x, y = X.repeat(3, 0), Y.repeat(3)
     parts = split(y, x, "classification", tw.Classifier(valid_fraction=0.2).fit(x, y).recipe_)
     assert len(parts["train"]) + len(parts["valid"]) == 450
     assert 60 < len(parts["valid"]) < 130
     assert not {row.tobytes() for row in x[parts["train"]]} & {row.tobytes() for row in x[parts["valid"]]}
+
+
+def test_arrays_that_are_read_backwards() -> None:
+    forwards = tw.Classifier(epochs=3, random_state=0).fit(X[::-1].copy(), Y[::-1].copy()).predict_proba(X)
+    backwards = tw.Classifier(epochs=3, random_state=0).fit(X[::-1], Y[::-1])
+    np.testing.assert_allclose(backwards.predict_proba(X[::-1])[::-1], forwards, rtol=1e-12)
+    images = np.random.default_rng(0).integers(0, 255, (20, 8, 8), np.uint8)[:, :, ::-1]
+    estimator = tw.Classifier(model="mlp", epochs=1, batch_size=8, random_state=0).fit(images, np.arange(20) % 2)
+    np.testing.assert_array_equal(estimator.predict_proba(images), estimator.predict_proba(images.copy()))
+
+
+def test_no_hidden_layers_are_a_linear_model() -> None:
+    estimator = tw.Classifier(**SHORT, widths=()).fit(X, Y)
+    assert [tuple(p.shape) for p in estimator.network_.parameters()] == [(3, 4), (3,)]
+    assert estimator.score(X, Y) > 0.8
+
+
+def test_columns_that_share_a_name_are_refused() -> None:
+    with pytest.raises(BadData, match="share a name: a, a"):
+        tw.Classifier().fit(pd.DataFrame([["u", 1.0], ["v", 2.0]], columns=["a", "a"]), [0, 1])
 
 
 def test_several_values() -> None:
@@ -230,6 +282,9 @@ def test_every_parameter_reaches_the_recipe() -> None:
         ({"device": "gpu"}, BadValue, "gpu"),
         ({"model": "lenet"}, BadValue, "takes images"),
         ({"loss": "mse"}, BadValue, "is for regression"),
+        ({"device": None}, BadValue, "device=None is not possible"),
+        ({"edits": None}, BadValue, "edits=None is not possible"),
+        ({"widths": (), "model": {"name": "mlp", "skip": True}}, BadValue, "skip=True has no effect"),
     ],
 )
 def test_what_cannot_be_is_refused(parameters: dict[str, Any], error: type, message: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from trainwell.errors import BadValue, Refused, UnknownName
 from trainwell.recipe import Recipe
 from trainwell.search.space import Choice, Range
-from trainwell.search.spelled import bind, declared, read_space, value_of
+from trainwell.search.spelled import bind, declared, read_space, text_in, value_of
 
 WRONG = {
     "optimzer.lr=1e-3..1": "Did you mean 'optimizer'",
@@ -96,3 +96,13 @@ def test_looking_into_a_recipe(small_recipe: Recipe) -> None:
     assert value_of(small_recipe, "augment") == ""
     assert declared(small_recipe, "optimizer.lr") == (1e-3, 1.0, "log")
     assert declared(small_recipe, "epochs") is None
+
+
+def test_the_recipes_own_value_is_known_however_it_is_written(small_recipe: Recipe) -> None:
+    recipe = small_recipe.edit(["model.widths=64,64", "model.skip=false", "model.dropout=none"])
+    assert text_in(recipe, "model.widths", ["128", "64,64"]) == "64,64"
+    assert text_in(recipe, "model.skip", ["true", "False"]) == "False"
+    assert text_in(recipe, "model.dropout", ["dropout", "none"]) == "none"
+    assert text_in(recipe, "model.widths", ["64", "128"]) is None
+    (widths,) = bind(read_space(["model.widths=64,64/128"]), recipe)
+    assert isinstance(widths, Choice) and widths.own == "64,64"

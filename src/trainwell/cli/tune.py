@@ -31,7 +31,10 @@ def command(
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Trials of the search; 30 where no --budget is given.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Trials of the search; 30 where no --budget is given, with --resume as before.", show_default=False
+        ),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(help="Time for all of it instead: 90s, 30m, 1h30m.", show_default=False)
@@ -47,7 +50,10 @@ def command(
         typer.Option(help="Judge by cross-validation over so many folds, not by one split.", show_default=False),
     ] = None,
     on: Annotated[
-        str, typer.Option(help="How trials run: auto, in_turn, side_by_side, fused, ray or ray:ADDRESS.")
+        str,
+        typer.Option(
+            help="How trials run: auto measures; in_turn, side_by_side, fused, fused_side_by_side, ray, ray:ADDRESS."
+        ),
     ] = "auto",
     storage: Annotated[
         str | None,

@@ -160,6 +160,8 @@ class NetworkEstimator(BaseEstimator):
         """
         if not isinstance(self.warm_start, bool | np.bool_):
             raise BadValue(f"warm_start={self.warm_start!r} is not possible: expected True or False.")
+        if not isinstance(self.device, str):
+            raise BadValue(f"device={self.device!r} is not possible: expected auto, cpu, cuda or cuda:N.")
         before = self.learnt_ if self.warm_start and hasattr(self, "learnt_") else None
         device = pick_device(self.device)
         rows = None

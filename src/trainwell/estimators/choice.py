@@ -52,7 +52,9 @@ def recipe_for(
         UnknownName: No technique, argument or recipe of that name.
         BadValue: A value that is not possible, or one that comes twice.
     """
-    edits = (edits,) if isinstance(edits, str) else tuple(edits)
+    edits = (edits,) if isinstance(edits, str) else edits
+    if not isinstance(edits, Sequence) or not all(isinstance(edit, str) for edit in edits):
+        raise BadValue(f"edits={edits!r} is not possible: expected key=value, or a list of them.")
     pairs = dict(check_edits(edits))
     values = {name: _plain(value) for name, value in given.items() if value is not None}
     _refuse_edits(pairs, values)
@@ -71,6 +73,9 @@ def recipe_for(
             family = models if field == "model" else optimizers
             part = family.part(getattr(chosen, field), **{argument: _inside(name, values[name])})
             chosen = chosen.replace(**{field: part})
+    if recipe is None and "model" not in values and "widths" in values and not values["widths"]:
+        # What is left is a linear model, to which the recipe's linear path would add nothing.
+        chosen = chosen.replace(model=models.part(chosen.model, skip=False))
     chosen = chosen.edit(edits)
     if chosen.valid_fraction is None:
         _refuse_without_validation({**values, **pairs})

@@ -63,5 +63,6 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         else:
             self.classes_ = found
         if len(self.classes_) < 2:
-            raise BadData(f"y holds one class only ({found[0]!r}), rows of weight 0 left out. Expected two or more.")
+            only = found.tolist()[0]
+            raise BadData(f"y holds one class only ({only!r}), rows of weight 0 left out. Expected two or more.")
         return places.reshape(-1).astype(np.int64), tuple(map(str, self.classes_.tolist()))

@@ -62,7 +62,7 @@ class Inputs:
         if _in_unit(x) != self.unit:
             ways = ("uint8", "floats in 0..1")
             raise BadData(f"X holds images as {ways[not self.unit]}; the fit had {ways[self.unit]}. Give the same.")
-        return np.rint(x * 255).astype(np.uint8) if self.unit else x
+        return np.rint(x * 255).astype(np.uint8) if self.unit else np.ascontiguousarray(x)
 
     def json(self) -> dict[str, Any]:
         """Plain JSON from which `Inputs(**content)` makes the same, its shape a list."""
@@ -105,18 +105,19 @@ def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> pl.DataFrame:
             f"X came as {type(X).__name__}, and {type(estimator).__name__} was fitted on a frame with columns of "
             "words, dates or gaps. Expected a frame with the same columns."
         )
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if isinstance(X, pl.DataFrame):
-        return X
     names = [str(name) for name in X.columns]
     if len(set(names)) < len(names):
         raise BadData(f"Columns of X share a name: {', '.join(names)}. Expected a name for each.")
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if isinstance(X, pl.DataFrame):
+        return X
     return pl.DataFrame([_column(name, X.iloc[:, k]) for k, name in enumerate(names)])
 
 
 def _numbers(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
     least = 2 if reset else 1
-    return validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=least)
+    kinds = [np.float64, np.float32]  # order: torch takes no array that is read backwards
+    return validate_data(estimator, X, reset=reset, dtype=kinds, order="C", ensure_min_samples=least)
 
 
 def _is_frame(X: Any) -> bool:

@@ -46,7 +46,12 @@ def save_estimator(estimator: Any, path: Path) -> None:
 
 def load_estimator(kind: type, path: Path) -> Any:
     """Read what `save_estimator` wrote; see `NetworkEstimator.load`."""
-    tensors, state = RunFolder(path.parent).read_tensors(path.name)
+    try:
+        tensors, state = RunFolder(path.parent).read_tensors(path.name)
+    except BadRun as error:
+        if error.__cause__ is None:  # of a newer format, which it says
+            raise
+        raise BadRun(f"{path} cannot be read ({error.__cause__}). Expected what {kind.__name__}.save wrote.") from error
     if state.get("estimator") != kind.__name__:
         found = state.get("estimator", "no estimator")
         raise BadRun(f"{path} holds {found}, expected what {kind.__name__}.save wrote.")

@@ -115,6 +115,16 @@ def value_of(recipe: Recipe, key: str) -> Any:
     return value.name if isinstance(value, Part) else value
 
 
+def text_in(recipe: Recipe, key: str, texts: Iterable[str]) -> str | None:
+    """The one of some texts that says what the recipe has at a place; None where none does."""
+    now = value_of(recipe, key)
+    return next((text for text in texts if _takes(recipe, key, text) and _set(recipe, key, text) == now), None)
+
+
+def _set(recipe: Recipe, key: str, text: str) -> Any:
+    return value_of(recipe.edit([f"{key}={text}"]), key)
+
+
 def _read(key: str, value: str) -> Asked:
     if value.lower() == "auto":
         return Asked(key=key)
@@ -186,8 +196,7 @@ def _refuse_everywhere(family: Family, takers: list[Member], name: str, text: st
 def _choice(one: Asked, recipe: Recipe) -> Choice:
     for value in one.values:
         _try(recipe, one.key, value)
-    own = value_of(recipe, one.key)
-    return Choice(name=one.key, key=one.key, values=one.values, own=own if own in one.values else None)
+    return Choice(name=one.key, key=one.key, values=one.values, own=text_in(recipe, one.key, one.values))
 
 
 def _under(one: Asked, above: Choice, recipe: Recipe, ranges: Mapping[str, tuple[float, float]]) -> list[Dimension]:

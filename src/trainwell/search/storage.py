@@ -55,8 +55,9 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
         return RDBStorage(url)
     except Exception as error:  # of a driver, of a network, of a database: each has errors of its own
         raise BadValue(
-            f"--storage {url}: no storage can be opened there ({type(error).__name__}: {error}). Expected an address "
-            "that Optuna takes, such as sqlite:///study.db or postgresql://user@host/name, with its driver installed."
+            f"--storage {url}: no storage can be opened there ({type(error).__name__}: {_first_line(error)}). Expected "
+            "an address that Optuna takes, such as sqlite:///study.db or postgresql://user@host/name, with its driver "
+            "installed."
         ) from error
 
 
@@ -155,9 +156,12 @@ def frozen(
 
 
 def in_memory() -> Study:
-    """A study that lives in memory, for samplers and pruners to look at."""
+    """A study that lives in memory, for samplers and pruners to look at.
+
+    It has a fixed name: hyperband deals trainings out to its brackets by name and number.
+    """
     with quiet():
-        return optuna.create_study(direction="maximize")
+        return optuna.create_study(study_name="in memory", direction="maximize")
 
 
 @contextlib.contextmanager
@@ -178,6 +182,11 @@ def _reached() -> Iterator[None]:
         yield
     except (OptunaError, OSError) as error:
         raise StorageFailed(
-            f"The storage of the study cannot be used ({type(error).__name__}: {error}). What was saved before is "
-            "untouched: go on with --resume."
+            f"The storage of the study cannot be used ({type(error).__name__}: {_first_line(error)}). What was saved "
+            "before is untouched: go on with --resume."
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, without what a driver adds to it."""
+    return next(iter(str(error).splitlines()), "")

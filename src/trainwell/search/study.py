@@ -43,7 +43,7 @@ class Sweep:
         count: Proposals in all, the first ones among them.
         epochs: Edits of a proposal -> passes over the training split.
         steps: Steps of a training of usual length.
-        least: Steps before which no training is given up.
+        least: Steps of such a one before which none is given up; of others the same share.
         seeds: Each proposal is trained under each of these.
         first: Proposals that come before those of the strategy.
         start: Number of the first training.
@@ -255,7 +255,7 @@ class _Work:
             stage=self.sweep.name,
         )
         self._trials[trial.number] = trial
-        self._races[place].enter(trial.number)
+        self._races[place].enter(trial.number, trial.epochs)
         return trial
 
     def judge(self, trial: Trial, score: Score) -> bool:
@@ -276,7 +276,8 @@ class _Work:
     def _keep(self, result: Result) -> Outcome | None:
         """Take a result in; the outcome where it was the last of its proposal."""
         number, place = divmod(result.number - self.sweep.start, len(self.sweep.seeds))
-        self._races[place].end(result)
+        epochs = self.sweep.epochs(self._proposals[number].edits)
+        self._races[place].end(result, epochs)
         held = self._results.setdefault(number, {})
         held[place] = result
         if len(held) < len(self.sweep.seeds):
@@ -286,7 +287,7 @@ class _Work:
             stage=self.sweep.name,
             proposal=self._proposals[number],
             results=tuple(held[place] for place in sorted(held)),
-            epochs=self.sweep.epochs(self._proposals[number].edits),
+            epochs=epochs,
         )
         self.outcomes[number] = outcome
         self._tell(number, outcome)

@@ -9,6 +9,7 @@ from trainwell.method.tune.budget import (
     REFINE,
     USUAL,
     Budget,
+    budget_to_go_on,
     deal,
     final,
     range_test_pays,
@@ -86,3 +87,16 @@ def test_the_test_of_rates_is_for_budgets_that_bear_it() -> None:
     assert range_test_pays(Budget(30, None), 1.0) and not range_test_pays(Budget(6, None), 1.0)
     assert range_test_pays(Budget(None, 100.0), 5.0) and not range_test_pays(Budget(None, 100.0), 10.0)
     assert 1.0 < RANGE_TEST < 18.0
+
+
+def test_a_budget_may_grow_and_stays_where_none_is_given() -> None:
+    before = Budget(8, None)
+    assert budget_to_go_on(before, None, None) == before
+    assert budget_to_go_on(before, 9, None) == Budget(9, None)
+    assert budget_to_go_on(Budget(None, 60.0), None, "2m") == Budget(None, 120.0)
+    with pytest.raises(BadValue, match="budget of 8 trials, which may grow and not shrink to 7 trials"):
+        budget_to_go_on(before, 7, None)
+    with pytest.raises(BadValue, match="not shrink"):
+        budget_to_go_on(Budget(None, 60.0), None, "59s")
+    with pytest.raises(BadValue, match=r"started with a budget of 8 trials\. Go on with it by --trials"):
+        budget_to_go_on(before, None, "10h")

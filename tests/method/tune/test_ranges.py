@@ -54,3 +54,10 @@ def test_other_techniques_begin_with_their_defaults(recipe: Recipe) -> None:
         d for d in space if isinstance(d, Range) and d.key == "optimizer.lr" and d.when == ("optimizer", ("adamw",))
     )
     assert first[1].settings[rate.name] == adamw["lr"]
+
+
+def test_other_rates_come_first_too_where_the_recipes_own_settings_lie_outside(recipe: Recipe) -> None:
+    """Its patience is no number: no range of it holds the recipe."""
+    space = space_of(recipe, read_space(["space.patience=1..3"]), [], None)
+    first = first_proposals(space, recipe, lambda edits: edits, 4, 0.2)
+    assert [one.edits for one in first] == [(), *((f"optimizer.lr={rate}",) for rate in ("0.2", "0.04", "0.25"))]

@@ -57,6 +57,8 @@ def test_a_tie_is_broken_by_the_loss() -> None:
 def test_one_pair_has_to_beat_the_noise_of_the_samples() -> None:
     own, other = outcome(0, [0.90]), outcome(1, [0.93])
     assert compare(other, own, 0.02).better and not compare(other, own, 0.05).better
+    assert compare(other, own, 0.02).words == "+0.0300 ± 0.0200 in one pair"
+    assert compare(other, own, 0.0).words == "+0.0300 in one pair, error unknown"  # of a loss samples say nothing
 
 
 def test_what_diverged_never_wins_and_always_loses() -> None:

@@ -13,6 +13,8 @@ from torch import nn
 
 from trainwell.errors import BadRun, BadValue, Interrupted
 from trainwell.method.look import Options
+from trainwell.method.tune import course
+from trainwell.method.tune.again import Reading
 from trainwell.method.tune.tune import tune
 from trainwell.method.tune.tuned import Tuned
 from trainwell.record import read_record
@@ -21,6 +23,7 @@ from trainwell.search.storage import open_storage
 SMALL = ("model=mlp", "model.widths=8", "norm_bias_rate=1", "epochs=1", "threads=1", "augment=none")
 FAST = (*SMALL, "precision=fp32", "layout=contiguous", "compile=no")
 UNCHECKED = Options(checks=False)
+FLAT = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 
 
 class Lines:
@@ -154,9 +157,26 @@ def test_more_trials_are_another_round(tmp_path: Path) -> None:
     assert more.summary["winner"]["value"] >= first.summary["winner"]["value"]
     weights = more.path / "best-run" / "best" / "model.safetensors"
     before = weights.stat().st_mtime_ns
-    again = tune("digits", [*FAST, "optimizer.weight_decay=1e-3"], trials=6, resume=True, **call)
+    again = tune("digits", [*FAST, "optimizer.weight_decay=1e-3"], resume=True, **call)  # the budget stays
     assert again.trials == more.trials and again.summary["told"] == more.summary["told"]
     assert weights.stat().st_mtime_ns == before  # nothing is trained that was trained
+
+
+def test_changes_that_the_budget_did_not_pay_for_are_tried_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("epochs=1.01", "epochs=1.02", "epochs=1.03")
+
+    def reading(*_: object, tried: list[str], **__: object) -> Reading:
+        return Reading("a gap", tuple(change for change in asked if change not in tried))
+
+    monkeypatch.setattr(course, "read", reading)
+    call = {"on": "in_turn", "out": tmp_path / "study", "options": UNCHECKED}
+    tune("digits", FAST, trials=4, **call)
+    more = tune("digits", FAST, trials=6, resume=True, **call)
+    tried = [line["first"] for line in read_record(more.path, "stage") if line["name"].startswith("again-")]
+    changes = [one["settings"]["change"] for first in tried for one in first]
+    assert changes == list(asked)
 
 
 def test_interrupted_says_how_to_go_on(tmp_path: Path) -> None:
@@ -242,3 +262,40 @@ def test_what_is_set_is_not_searched(tmp_path: Path) -> None:
     edits = [*FAST, "optimizer.lr=0.1", "optimizer.weight_decay=1e-3"]
     with pytest.raises(BadValue, match="Nothing is left to search"):
         tune("digits", edits, trials=4, options=UNCHECKED, out=tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    ("edits", "options", "words"),
+    [
+        ((*FAST, "optimizer.lr=0.1", "optimizer.weight_decay=1e-3"), {}, "Nothing is left to search"),
+        (FAST, {"folds": 1000}, "Take at most"),
+        (FAST[2:], {"model": FLAT, "on": "side_by_side"}, "cannot be handed to other processes"),
+    ],
+)
+def test_what_is_refused_leaves_no_folder(
+    edits: tuple[str, ...], options: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        tune("digits", edits, trials=4, options=UNCHECKED, out=tmp_path / "study", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "study").exists()
+
+
+def test_files_of_no_study_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "summary.md").write_text("mine")
+    for force in (False, True):
+        with pytest.raises(BadRun, match=r"holds summary.md, which is of no study"):
+            tune("digits", FAST, trials=4, out=tmp_path, force=force, options=UNCHECKED)
+    assert (tmp_path / "summary.md").read_text() == "mine"
+
+
+def test_interrupted_before_anything_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no study yet to go on with."""
+
+    def stopped(*_: object) -> float:
+        raise Interrupted("SIGINT", "stopped")
+
+    monkeypatch.setattr(course, "seconds_of_training", stopped)
+    with pytest.raises(Interrupted, match="Nothing was trained yet: start again with the same command"):
+        tune("digits", FAST, budget="1h", on="in_turn", out=tmp_path, options=UNCHECKED)
+    with pytest.raises(BadRun, match="holds no study to go on with"):
+        tune("digits", FAST, budget="1h", on="in_turn", out=tmp_path, resume=True, options=UNCHECKED)

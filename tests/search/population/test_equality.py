@@ -33,9 +33,19 @@ RATES = [{"optimizer": SGD | {"lr": lr}} for lr in (0.01, 0.05, 0.2)]
 TABLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "rates": ({}, RATES),
     "large": ({"model": {"name": "mlp", "widths": (80, 64), "skip": True}}, [*RATES, {"seed": 3}]),
+    "large, momentum": (
+        {"model": {"name": "mlp", "widths": (80, 64), "norm": "batch"}},
+        [
+            {"optimizer": SGD | {"momentum": m, "weight_decay": d}, "norm_bias_rate": n}
+            for m, d, n in ((0.0, 0.0, 1.0), (0.5, 0.1, 3.0), (0.95, 0.01, 1.0))
+        ],
+    ),
     "large, adamw": (
-        {"model": {"name": "mlp", "widths": (80, 64)}},
-        [{"optimizer": ADAMW | {"weight_decay": d}} for d in (0.0, 0.3)],
+        {"model": {"name": "mlp", "widths": (80, 64), "norm": "batch"}},
+        [
+            {"optimizer": ADAMW | {"weight_decay": d, "beta1": b, "beta2": c, "eps": e}, "norm_bias_rate": n}
+            for d, b, c, e, n in ((0.0, 0.9, 0.999, 1e-4, 1.0), (0.3, 0.0, 0.9, 1e-2, 3.0))
+        ],
     ),
     "momentum, decay": (
         {},
@@ -45,8 +55,8 @@ TABLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "adam": (
         {},
         [
-            {"optimizer": {"name": "adam", "lr": 3e-3, "eps": 1e-4, "beta1": b, "beta2": c}}
-            for b, c in ((0.9, 0.99), (0.5, 0.9))
+            {"optimizer": {"name": "adam", "lr": 3e-3, "beta1": b, "beta2": c, "eps": e}}
+            for b, c, e in ((0.9, 0.99, 1e-4), (0.5, 0.9, 1e-2))
         ],
     ),
     "dropout, batch norm": ({"model": DROPPING, "optimizer": ADAMW}, SEEDS),
@@ -66,6 +76,10 @@ TABLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         ],
     ),
     "clipping by value": ({}, [{"clip": {"name": "value", "limit": limit}} for limit in (0.01, 0.1)]),
+    "clippings": (
+        {},
+        [{"clip": None}, {"clip": {"name": "value", "limit": 0.01}}, {"clip": {"name": "norm", "limit": 0.1}}],
+    ),
     "averages": (
         {"model": DROPPING},
         [
@@ -80,10 +94,12 @@ TABLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "rates of shifts": ({"model": DROPPING}, [{"norm_bias_rate": rate} for rate in (1.0, 8.0)]),
     "lengths, patience": ({"epochs": 2.0}, [{}, {"epochs": 4.5}, {"epochs": 8.0, "patience": 1, "seed": 1}]),
     "weighted": ({"loss": {"name": "cross_entropy", "weights": "balanced"}}, SEEDS),
+    "preparations": ({}, [{"preprocess": name} for name in ("standardize", "min_max", "zero_center")]),
     "focal, by loss": ({"loss": "focal", "monitor": "valid_loss"}, SEEDS),
 }
 IMAGES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "batch norm": ({"model": CONVNET, "clip": "norm"}, [*RATES, {"norm_bias_rate": 4.0}]),
+    "scales": ({}, [{"model": CONVNET | {"head_scale": scale}} for scale in (0.1, 0.5)]),
     "seeds, moved": ({"model": CONVNET, "optimizer": ADAMW, "augment": ["crop", "mixup"]}, SEEDS),
     "strength": (
         {"model": CONVNET | {"head_scale": 1.0}},
@@ -171,13 +187,13 @@ def test_members_that_leave_and_join(
     table: Data, setups: Callable[..., list[Setup]], alone: Callable[..., Alone]
 ) -> None:
     common: dict[str, Any] = {
-        "model": DROPPING,
+        "model": DROPPING | {"widths": (80, 16)},  # one layer large enough to be stepped by itself
         "optimizer": ADAMW,
         "average": EMA,
         "clip": "norm",
     }
     first = setups(table, common, [{}, {"seed": 1}, {"seed": 2}])
-    joined = setups(table, common, [{"seed": 1}, {"seed": 5}])
+    joined = setups(table, common, [{"seed": 2}, {"seed": 5}])  # one of a seed that is there, at another step
     population = Population(first, engine())
     population.advance(5)
     assert [score is not None for score in population.scores()] == [True] * 3

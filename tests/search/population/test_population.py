@@ -24,6 +24,13 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
         [{}, {"model": {"name": "mlp", "widths": (16, 16), "activation": "tanh"}}],
         "ReLU() in one and Tanh",
     ),
+    "frozen": (
+        [
+            {"model": {"name": "mlp", "norm": {"name": "batch", "learn_scale": True}}},
+            {"model": {"name": "mlp", "norm": {"name": "batch", "learn_scale": False}}},
+        ],
+        "their parameters differ",
+    ),
     "depth": (
         [{}, {"model": {"name": "mlp", "widths": (16, 16), "dropout": "dropout"}}],
         "not of one shape: their parameters differ",
@@ -36,7 +43,7 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
     "loss": ([{}, {"loss": "focal"}], "They differ in loss"),
     "penalty": ([{"penalties": "l2"}], "The penalty l2 is not worked out"),
     "clipping": ([{"clip": "adaptive"}], "not clipped by adaptive"),
-    "clippings": ([{"clip": "norm"}, {"clip": "value"}], "not clipped by norm and value"),
+    "blends": ([{}, {"augment": "mixup"}], "They differ in targets: classes and blends of classes."),
     "schedule": ([{"schedule": "plateau"}], "The schedule plateau goes by the losses"),
     "layer": ([{"model": {"name": "mlp", "activation": "rrelu"}}], "has no form for many members"),
     "drawing": ([{"model": {"name": "mlp", "dropout": "alpha_dropout"}}], "has no form for many members"),
@@ -59,11 +66,46 @@ def test_what_can_be_trained_together(table: Data, setups: Make) -> None:
     assert fusable([]) == "There is nothing to train."
 
 
+def test_numbers_and_devices_of_another_kind_are_refused(table: Data, setups: Make) -> None:
+    one, other = setups(table, {}, [{}, {}])
+    assert "differ in device" in str(fusable([one, replace(other, device=torch.device("meta"))]))
+    assert fusable([one, replace(other, model=other.model.double())]) == "The weights are not all of float32."
+
+
+def test_each_member_starts_with_what_its_model_holds(table: Data, setups: Make) -> None:
+    members = setups(table, {"model": {"name": "mlp", "norm": "batch"}}, [{}, {}])
+    for number, setup in enumerate(members):
+        for value in setup.model.state_dict().values():
+            value.fill_(number + 1)
+    population = Population(members, engine())
+    for number in range(2):
+        assert all(bool((value == number + 1).all()) for value in population.weights(number).values())
+
+
 def test_a_shared_parameter_is_refused(table: Data, setups: Make) -> None:
     [setup] = setups(table, {}, [{}])
     layer = nn.Linear(64, 64)
     tied = nn.Sequential(layer, nn.ReLU(), layer, nn.Linear(64, 10))
     assert fusable([replace(setup, model=tied)]) == "Layers of the network share a parameter."
+
+
+def test_what_runs_beside_the_layers_is_refused(table: Data, setups: Make) -> None:
+    [setup] = setups(table, {}, [{}])
+    setup.model[1].register_forward_hook(lambda _module, _inputs, output: 2 * output)  # type: ignore[index]
+    assert fusable([setup]) == (
+        "The networks cannot be computed together: hooks are registered on 1, which many at once do not call."
+    )
+
+
+def test_settings_that_a_layer_does_not_print_are_compared(images: Data, setups: Make) -> None:
+    model = {"name": "convnet", "width": 2, "blocks": 1, "pooling": "avg", "whitening": False}
+    poolings = [{"model": model | {"last_pooling": name}} for name in ("global_max", "global_avg")]
+    assert "not of one shape" in str(fusable(setups(images, {}, poolings)))
+    one, other = setups(images, {"model": model}, [{}, {}])
+    [pooling] = [layer for layer in other.model.modules() if isinstance(layer, nn.AvgPool2d)]
+    pooling.count_include_pad = False
+    why = fusable([one, other])
+    assert why is not None and "not of one shape" in why
 
 
 def test_networks_of_another_number_of_layers_are_refused(table: Data, setups: Make) -> None:

@@ -17,6 +17,12 @@ def test_a_way_that_there_is_not_is_refused(how: str, error: type[Exception]) ->
         check_how(how)
 
 
+@pytest.mark.parametrize("count", [{"workers": 0}, {"workers": -1}, {"width": 0}])
+def test_numbers_that_run_nothing_are_refused(work: Work, count: dict[str, int]) -> None:
+    with pytest.raises(BadValue, match="expected at least 1"):
+        choose(work, "side_by_side", **count)
+
+
 def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match=r"trainwell\[ray\]"):

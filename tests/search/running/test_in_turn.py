@@ -55,6 +55,14 @@ def test_a_trial_is_the_training_of_its_recipe(work: Work) -> None:
     assert found.seconds > 0 and found.how == "in turn"
 
 
+def test_what_came_to_its_end_is_complete_whatever_the_judge_says(work: Work) -> None:
+    def judge(_trial: Trial, score: Score) -> bool:
+        return score.epoch < 2.0
+
+    found = results(InTurn(work), [trial(0, epochs=2.0), trial(1, epochs=3.0)], judge)
+    assert (found[0].state, found[1].state) == ("complete", "pruned")
+
+
 def test_the_seed_of_a_trial_leaves_the_split(work: Work) -> None:
     first, second = (work.set_up(trial(seed, seed=seed)) for seed in (1, 2))
     assert torch.equal(first.feeds["valid"].target, second.feeds["valid"].target)

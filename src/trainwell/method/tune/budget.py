@@ -81,6 +81,31 @@ def read_budget(trials: int | None, budget: str | None) -> Budget:
     return Budget(None, seconds)
 
 
+def budget_to_go_on(before: Budget, trials: int | None, budget: str | None) -> Budget:
+    """The budget of a study that goes on: as it was where nothing is given, or a larger one of the same kind.
+
+    Args:
+        before: As it was.
+        trials: See `read_budget`.
+        budget: See `read_budget`.
+
+    Raises:
+        BadValue: A smaller budget, or trials where there was time, or what `read_budget` refuses.
+    """
+    if trials is None and budget is None:
+        return before
+    now = read_budget(trials, budget)
+    if (now.trials is None) != (before.trials is None):
+        option = "--trials" if before.seconds is None else "--budget"
+        raise BadValue(f"The study was started with a budget of {before.words()}. Go on with it by {option}.")
+    if (now.trials or 0) < (before.trials or 0) or (now.seconds or 0.0) < (before.seconds or 0.0):
+        raise BadValue(
+            f"The study has a budget of {before.words()}, which may grow and not shrink to {now.words()}. Give as much "
+            "or more, or nothing for the same."
+        )
+    return now
+
+
 def range_test_pays(budget: Budget, whole: float) -> bool:
     """Whether the budget is large enough for a test of rates with trainings of its own.
 

@@ -1,7 +1,6 @@
 """The course of a study through its stages, from the checks to the summary."""
 
 import contextlib
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -36,7 +35,7 @@ from trainwell.method.tune.prepare import Ground, check_ground, rate_line, secon
 from trainwell.method.tune.ranges import PROBE, RATE, first_proposals, own_proposal, space_of
 from trainwell.method.tune.rank import compare, ranked
 from trainwell.method.tune.stages import changes_space, finalists, refinement, stage_line, sweep_from, sweep_of
-from trainwell.method.tune.summary import counts, trial_line
+from trainwell.method.tune.summary import counted, counts, trial_line
 from trainwell.recipe import Recipe
 from trainwell.record import DATA, ENVIRONMENT, RECIPE, RunFolder
 from trainwell.search.ledger import CUT, Ledger
@@ -47,6 +46,7 @@ from trainwell.search.spelled import Asked
 from trainwell.search.storage import Mirror
 from trainwell.search.study import Outcome, Proposal, Study, Sweep
 from trainwell.search.trial import Runner
+from trainwell.search.work import Work
 from trainwell.training.engine import Engine
 from trainwell.training.interrupt import Stop
 from trainwell.training.setup import Setup
@@ -66,20 +66,19 @@ class Course:
         ledger: Ledger,
         mirror: Mirror,
         ground: Ground,
+        work: Work,
         budget: Budget,
         asked: Sequence[Asked],
         parts: tuple[Part, Part],
         options: Options,
         screen: Screen,
         stop: Stop,
-        folds: int | None,
         given: nn.Module | None,
     ) -> None:
         self.source = source
         self.folder, self.ledger, self.ground, self.budget = folder, ledger, ground, budget
         self.asked, self.options, self.screen, self.stop = asked, options, screen, stop
-        self.folds, self.given = folds, given
-        self._fresh = copy.deepcopy(given)  # `fit` trains the given one in place
+        self.work, self.folds, self.given = work, len(work.folds), given
         self.metric = "score"
         self.outcomes: list[Outcome] = []
         self.told: list[str] = []
@@ -98,8 +97,8 @@ class Course:
             enough=lambda: self.ledger.clock > self._until,
         )
 
-    def begin(self, request: dict[str, Any], setup: Setup, engine: Engine, keep_memory: bool) -> None:
-        """Stages 1 and 2: the checks, and the range of rates; what a study is, is then written down once."""
+    def begin(self, request: dict[str, Any], setup: Setup, engine: Engine) -> None:
+        """Stages 1 and 2: the checks, and the range of rates; what the study is, is then written down."""
         self.metric, self.setup, self.engine = setup.monitor, setup, engine
         done = self.folder.exists
         if not done:
@@ -109,8 +108,7 @@ class Course:
             if self.options.checks:
                 self.ground = check_ground(self.ground, setup, engine, self.ledger, self.screen)
                 self.study.edits = self.ground.finish
-        setup.recipe = self.ground.recipe
-        self.work = self.ground.work(self.folds, self._fresh, keep_memory)
+        setup.recipe = self.work.recipe = self.ground.recipe
         self.space = self._space()  # refuses what cannot be searched, before anything is trained
         known = self.ledger.of(_DEAL)
         if known:
@@ -118,10 +116,9 @@ class Course:
             self.whole = known[0]["whole"]
         else:
             self._deal_out()
-        if not done:
-            content = {"request": request, "source": str(self.ground.looked.data.source), "metric": self.metric}
-            recipes = {"requested": self.ground.requested.json(), "recipe": self.ground.recipe.json()}
-            self.folder.write_json(STUDY, content | recipes)
+        content = {"request": request, "budget": vars(self.budget), "source": str(self.ground.looked.data.source)}
+        recipes = {"requested": self.ground.requested.json(), "recipe": self.ground.recipe.json()}
+        self.folder.write_json(STUDY, content | recipes | {"metric": self.metric})
 
     def _deal_out(self) -> None:
         """Decide how many trials each stage has; of a budget in time, by how long a training takes."""
@@ -192,7 +189,7 @@ class Course:
             told=self.told,
             cut=[line["stage"] for line in self.ledger.of(CUT)],
             seconds=self.ledger.clock,
-            seed=self.ground.recipe.seed,
+            recipe=self.ground.recipe,
         )
         conclude(self.folder, found, self.screen)
 
@@ -205,7 +202,7 @@ class Course:
         first = first_proposals(self.space, self.ground.recipe, self.ground.finish, most, suggested)
         why = (
             f"{self.deal.coarse} trials over {self.space.words()}; trainings {share:g} of the full length; "
-            f"{len(first)} settings known to be good come first"
+            f"{counted(len(first), 'setting')} known to be good first"
         )
         return self.space, first, self.deal.coarse, share, self._seeds(1), why
 
@@ -213,7 +210,7 @@ class Course:
         count = refined(self.deal, self.budget, self.ledger.clock, self._per_whole())
         space, first, why = refinement(self.space, coarse, self.ground.finish, count)
         share = REFINE_PRUNED if self._pruned else REFINE
-        words = f"{count} {'trial' if count == 1 else 'trials'}, {why}; trainings {share:g} of the full length"
+        words = f"{counted(count, 'trial')}, {why}; trainings {share:g} of the full length"
         return space, first or [self.own], count, share, self._seeds(1), words
 
     def _finals(self, outcomes: Sequence[Outcome]) -> _Made:
@@ -221,7 +218,8 @@ class Course:
         chosen = finalists(self.own, outcomes, self.deal)
         seeds = self._seeds(1 if self.folds else self.deal.seeds)
         over = f"{self.folds} folds" if self.folds else f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
-        why = f"the recipe's own settings and the best {len(chosen) - 1} others at full length over {over}"
+        others = {1: "", 2: " and the best other"}.get(len(chosen), f" and the best {len(chosen) - 1} others")
+        why = f"the recipe's own settings{others} at full length over {over}"
         return self.space, chosen, len(chosen), 1.0, seeds, why
 
     def _per_whole(self) -> float:
@@ -281,6 +279,8 @@ class Course:
         except Interrupted as error:
             done = f"Stopped in {where}; what is finished is saved"
             hint = f"Go on with the same command and --out {self.folder.path} --resume."
+            if not self.folder.exists:
+                done, hint = f"Stopped in {where}", "Nothing was trained yet: start again with the same command."
             raise Interrupted("SIGTERM" if error.exit_code == 143 else "SIGINT", f"{done}. {hint}") from error
 
     def _decide(self, last: Sequence[Outcome]) -> tuple[Outcome, str]:
@@ -293,7 +293,8 @@ class Course:
         if found.better:
             words = f"better settings than the recipe's own: {' '.join(others[0].proposal.edits)} ({found.words})"
         else:
-            words = f"the recipe's own settings stand: the best others are not better beyond chance ({found.words})"
+            beyond = " beyond chance" if found.mean > 0 else ""
+            words = f"the recipe's own settings stand: the best others are not better{beyond} ({found.words})"
         self._tell(f"decided: {words}")
         return (others[0] if found.better else own), words
 
@@ -304,8 +305,8 @@ class Course:
         there = RunFolder(path)
         same = there.exists and Recipe.from_json(there.read_json(RECIPE)["requested"]) == recipe
         self.screen.say(f"training the winner at full length: {path}")
-        if self.given is not None and self._fresh is not None:
-            self.given.load_state_dict(self._fresh.state_dict())
+        if self.given is not None and self.work.given is not None:  # an earlier winner may have been trained in it
+            self.given.load_state_dict(self.work.given.state_dict())
         with self._stopping("the training of the winner"):
             return fit(
                 self.source,
@@ -326,7 +327,8 @@ class Course:
     def _read(self, run: Run, number: int) -> Reading:
         """Read the curves of the winner of this round."""
         scores, images = run.verdict["scores"], self.ground.looked.data.kind == "images"
-        tried = [change for line in self.ledger.of(_CURVES) for change in line["changes"]]
+        begun = [line for line in self.ledger.of(_STAGE) if line["name"].startswith("again-")]
+        tried = [one["settings"]["change"] for line in begun for one in line["first"]]
         reading = read(run.recipe, scores, run.findings, images=images, tried=tried)
         self.ledger.add(_CURVES, round=number, words=reading.words, changes=list(reading.changes))
         return reading
@@ -360,7 +362,7 @@ class Course:
         """Try changes of the winner at full length, prove the best of them; the new winner, if there is one."""
         seeds = self._seeds(self._final_seeds)
         space = changes_space(changes)
-        why = f"{len(changes)} changes of the winner at full length, which its curves ask for: {', '.join(changes)}"
+        why = f"at full length, since the curves ask for it, the winner with {' | '.join(changes)}"
         first = [Proposal({"change": c}, self._changed(winner, c)) for c in changes]
         tried = self._stage(f"again-{number}", runner, lambda: (space, first, len(first), 1.0, seeds[:1], why))
         best = ranked(tried)[0]
@@ -372,7 +374,8 @@ class Course:
             rest = self._stage(f"final-{number}", runner, lambda: (space, [best.proposal], 1, 1.0, seeds[1:], why))
             best = replace(best, results=(*best.results, *rest[0].results))
         found = compare(best, winner, self.ground.noise)
-        word = "better than the winner before" if found.better else "not better than the winner beyond chance"
+        beyond = " beyond chance" if found.mean > 0 else ""
+        word = "better than the winner before" if found.better else f"not better than the winner{beyond}"
         self._tell(f"decided: {best.proposal.settings['change']} is {word} ({found.words})")
         return (best, f"{' '.join(best.proposal.edits)}: {word} ({found.words})") if found.better else None
 

@@ -10,7 +10,8 @@ from trainwell.method.run import Run
 from trainwell.method.screen import Screen
 from trainwell.method.tune.folder import BEST_RUN, PICTURE, SUMMARY, SUMMARY_TEXT, StudyFolder
 from trainwell.method.tune.picture import picture
-from trainwell.method.tune.summary import counts, lines, markdown, mattered, outcome_json, table
+from trainwell.method.tune.summary import counted, counts, lines, markdown, mattered, outcome_json, table
+from trainwell.recipe import Recipe
 from trainwell.record import replace
 from trainwell.search.importances import importances
 from trainwell.search.space import Space
@@ -34,7 +35,7 @@ class Found:
         told: What each stage decided and why.
         cut: Stages that were cut short.
         seconds: Time spent.
-        seed: Of the study.
+        recipe: That the trials edit.
     """
 
     source: str
@@ -49,15 +50,15 @@ class Found:
     told: list[str]
     cut: list[str]
     seconds: float
-    seed: int
+    recipe: Recipe
 
 
 def conclude(folder: StudyFolder, found: Found, screen: Screen) -> None:
     """Write `summary.json`, `summary.md` and the picture; say the table, what mattered, and where the run is."""
     outcomes = sorted(found.outcomes, key=lambda outcome: outcome.number)
-    shares = importances(found.space, found.coarse, found.seed)
+    shares = importances(found.space, found.coarse, found.recipe.seed)
     complete = sum(1 for outcome in found.coarse if outcome.state == "complete")
-    drawn = picture(found.space, outcomes, found.winner, found.metric)
+    drawn = picture(found.space, outcomes, found.winner, found.metric, found.recipe)
     if drawn is not None:
         replace(folder.path / PICTURE, functools.partial(_write, text=drawn))
     summary: dict[str, Any] = {
@@ -77,7 +78,7 @@ def conclude(folder: StudyFolder, found: Found, screen: Screen) -> None:
         "verdict": found.run.verdict,
         "seconds": round(found.seconds, 1),
     }
-    rows = table(outcomes, found.metric)
+    rows = table(outcomes, found.winner, found.metric)
     page = markdown(summary, rows)
     replace(folder.path / SUMMARY_TEXT, functools.partial(_write, text=page))
     folder.write_json(SUMMARY, summary)
@@ -86,7 +87,9 @@ def conclude(folder: StudyFolder, found: Found, screen: Screen) -> None:
     screen.say(f"what mattered: {summary['mattered']}")
     screen.say("no picture: no range was searched" if drawn is None else f"picture: {folder.path / PICTURE}")
     screen.say(f"winner: {found.words}")
-    screen.say(f"{len(outcomes)} settings ({summary['counts']}) in {duration(found.seconds)}; study: {folder.path}")
+    screen.say(
+        f"{counted(len(outcomes), 'trial')} ({summary['counts']}) in {duration(found.seconds)}; study: {folder.path}"
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -28,9 +28,9 @@ class StudyFolder(RunFolder):
 
     def clear(self) -> None:
         """Remove what a study has written, and nothing else that lies in the folder."""
-        for name in (STUDY, SUMMARY, SUMMARY_TEXT, PICTURE, DATA, ENVIRONMENT, RECORD, JOURNAL):
-            (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.best_run, ignore_errors=True)
+        for name in (SUMMARY, SUMMARY_TEXT, PICTURE, DATA, ENVIRONMENT, RECORD, JOURNAL, STUDY):
+            (self.path / name).unlink(missing_ok=True)
 
     def refuse_unless(self, *, resume: bool, force: bool) -> None:
         """Raise `BadRun` where the folder is not as `--resume` and `--force` have it."""
@@ -41,13 +41,18 @@ class StudyFolder(RunFolder):
             raise BadRun(
                 f"{self.path} holds a study. Go on with it by --resume, replace it by --force, or give another --out."
             )
+        others = [name for name in (SUMMARY, SUMMARY_TEXT, PICTURE, BEST_RUN) if self.has(name)]
+        if others and not self.exists:
+            raise BadRun(f"{self.path} holds {others[0]}, which is of no study and would be lost. Give another --out.")
         if resume and not self.exists:
             raise BadRun(f"{self.path} holds no study to go on with. Leave --resume out to start one.")
 
     def refuse_other(self, now: dict[str, Any]) -> None:
         """Raise `BadRun` where the study was started otherwise; a budget that grew is the one change there may be."""
         before, now = self.read_json(STUDY)["request"], json.loads(json.dumps(now))
-        changed = [f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
+        other = [name for name in now if before.get(name) != now[name]]
+        names = {"data": "fingerprint of the data"}
+        changed = [f"{names.get(name, name)}: {_words(before.get(name))} -> {_words(now[name])}" for name in other]
         if before["recipe"] != now["recipe"]:
             said = Recipe.from_json(before["recipe"]).difference(Recipe.from_json(now["recipe"]))
             changed = [*said, *(text for text in changed if not text.startswith("recipe: "))]
@@ -56,6 +61,13 @@ class StudyFolder(RunFolder):
                 f"{self.path} was started with something else: {'; '.join(changed)}. Give the same to go on (only the "
                 "budget may grow), or start anew with --force or another --out."
             )
+
+
+def _words(value: Any) -> str:
+    """A part of a request, as a person would write it."""
+    if isinstance(value, dict):
+        return " ".join([value["name"], *(f"{key}={inner}" for key, inner in value.items() if key != "name")])
+    return (" ".join(value) if isinstance(value, list) else str(value or "")) or "none"
 
 
 def new_folder(source: Any) -> StudyFolder:

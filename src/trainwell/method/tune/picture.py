@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape
 
+from trainwell.errors import Refused
 from trainwell.method.tune.ranges import DECAY, RATE
 from trainwell.method.tune.rank import ranked
 from trainwell.method.tune.summary import shown
-from trainwell.recipe import parse_value
+from trainwell.recipe import Recipe
 from trainwell.search.space import Range, Space
+from trainwell.search.spelled import value_of
 from trainwell.search.study import Outcome
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 640, 440, 84, 44, 24, 96
@@ -16,7 +18,7 @@ _POOR, _FAIR, _GOOD = (68, 1, 84), (33, 145, 140), (253, 231, 37)  # the ends an
 _SCORE = "score"
 
 
-def picture(space: Space, outcomes: Sequence[Outcome], winner: Outcome, metric: str) -> str | None:
+def picture(space: Space, outcomes: Sequence[Outcome], winner: Outcome, metric: str, recipe: Recipe) -> str | None:
     """A drawing of all trials as SVG; None where no range was searched.
 
     Colour is the rank of a trial within its stage, since trainings of other lengths end elsewhere; size is the length.
@@ -26,13 +28,14 @@ def picture(space: Space, outcomes: Sequence[Outcome], winner: Outcome, metric: 
         outcomes: Of all stages.
         winner: The one that is ringed.
         metric: Name of the score.
+        recipe: That the trials edit.
     """
     keys = list(dict.fromkeys(d.key for d in space if isinstance(d, Range)))
     if not keys:
         return None
     keys.sort(key=lambda key: (key != RATE, key != DECAY))
     x_key, y_key = keys[0], keys[1] if len(keys) > 1 else _SCORE
-    points = [(o, _value(space, o, x_key, metric), _value(space, o, y_key, metric)) for o in outcomes]
+    points = [(o, _value(space, o, x_key, metric, recipe), _value(space, o, y_key, metric, recipe)) for o in outcomes]
     drawn = [(o, x, y) for o, x, y in points if x is not None and (y is not None or o.state != "complete")]
     seen = [(x, y) for _, x, y in drawn if y is not None]
     if not seen:
@@ -53,7 +56,7 @@ def picture(space: Space, outcomes: Sequence[Outcome], winner: Outcome, metric: 
         assert x is not None, "points without a place are left out above"
         at = (across[0](x), upwards[0](y) if y is not None else _HEIGHT - _BOTTOM)
         parts.append(_mark(outcome, at, shade.get(id(outcome)), 3.5 + 4.5 * math.sqrt(outcome.epochs / whole), metric))
-    place = next(((x, y) for o, x, y in drawn if o is winner), None)
+    place = next(((x, y) for o, x, y in drawn if o.number == winner.number), None)
     if place is not None and place[1] is not None:
         x, y = across[0](place[0] or 0.0), upwards[0](place[1])
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="12" fill="none" stroke="#d62728" stroke-width="2"/>')
@@ -63,15 +66,13 @@ def picture(space: Space, outcomes: Sequence[Outcome], winner: Outcome, metric: 
 Axis = tuple[Callable[[float], float], list[float], Callable[[float], str]]
 
 
-def _value(space: Space, outcome: Outcome, key: str, metric: str) -> float | None:
+def _value(space: Space, outcome: Outcome, key: str, metric: str, recipe: Recipe) -> float | None:
     if key == _SCORE:
         return None if outcome.value is None else shown(outcome.value, metric)
-    settings = outcome.proposal.settings
-    value = next((settings[d.name] for d in space if d.key == key and d.name in settings), None)
-    if value is None:  # a change of the winner, whose own settings are among its edits
-        value = next(
-            (parse_value(e.partition("=")[2]) for e in outcome.proposal.edits if e.startswith(f"{key}=")), None
-        )
+    try:
+        value = value_of(recipe.edit(outcome.proposal.edits), key)
+    except Refused:  # what it failed of
+        return None
     return value if isinstance(value, int | float) and (value > 0 or not _is_log(space, key)) else None
 
 

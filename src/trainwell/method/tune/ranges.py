@@ -7,8 +7,8 @@ from typing import Any
 
 from trainwell.errors import BadValue, Refused
 from trainwell.recipe import Recipe
-from trainwell.search.space import Choice, Range, Settings, Space, distinct, settings_near
-from trainwell.search.spelled import Asked, bind, declared, value_of
+from trainwell.search.space import Choice, Range, Settings, Space, same
+from trainwell.search.spelled import Asked, bind, declared, text_in, value_of
 from trainwell.search.study import Proposal
 
 PROBE = "rate_interval"  # the test of rates by trainings of their own; that of the checks is a single ramp
@@ -97,12 +97,19 @@ def first_proposals(
             except Refused:
                 continue  # it needs more than its name: a network of one's own, a hyper-parameter without a default
             others.append(Proposal(_settings(space, edited, {choice.name: value}), edits))
-    factors = [suggested / float(value_of(recipe, RATE))] if suggested else []
-    rates = {d.name: (*factors, 1 / _NEIGHBOUR, _NEIGHBOUR) for d in space if d.key == RATE}
-    near = settings_near(space, own.settings, rates) if space.holds(own.settings) else []
-    near = [settings for settings in distinct([own.settings, *near])[1:] if rates]
-    found = [own, *others, *(Proposal(settings, finish(space.edits(settings))) for settings in near)]
-    return tuple(found[:most])
+    return (own, *others, *_other_rates(space, own, finish, suggested))[:most]
+
+
+def _other_rates(space: Space, own: Proposal, finish: Finish, suggested: float | None) -> list[Proposal]:
+    """The recipe's own settings at the suggested rate, at a lower one and a higher one, within the range of rates."""
+    found = [own]
+    for range_ in (d for d in space if d.key == RATE and isinstance(d, Range) and d.name in own.settings):
+        rate = own.settings[range_.name]
+        for near in (suggested, rate / _NEIGHBOUR, rate * _NEIGHBOUR):
+            settings = {**own.settings, range_.name: near}
+            if near and range_.holds(near) and not any(same(settings, other.settings) for other in found):
+                found.append(Proposal(settings, finish((f"{RATE}={range_.text(near)}",))))
+    return found[1:]
 
 
 def _settings(space: Space, recipe: Recipe, chosen: Settings) -> Settings:
@@ -114,8 +121,9 @@ def _settings(space: Space, recipe: Recipe, chosen: Settings) -> Settings:
         value = value_of(recipe, dimension.key) if dimension.key else None
         if isinstance(dimension, Range) and isinstance(value, int | float):
             found[dimension.name] = value
-        elif isinstance(dimension, Choice) and str(value) in dimension.values:
-            found[dimension.name] = str(value)
+        elif isinstance(dimension, Choice) and dimension.key:
+            text = text_in(recipe, dimension.key, dimension.values)
+            found |= {} if text is None else {dimension.name: text}
     return found
 
 

@@ -52,8 +52,8 @@ def compare(first: Outcome, other: Outcome, noise: float) -> Comparison:
     of_loss, loss_error = _mean_and_error(losses, math.inf)
     by_score = mean > max(error, _ENOUGH)
     by_loss = mean >= -_ENOUGH and math.isfinite(of_loss) and of_loss > max(loss_error, _ENOUGH)
-    pairs = f"{len(scores)} pairs" if len(scores) > 1 else "one pair"
-    words = f"{mean:+.4f} ± {error:.4f} over {pairs}"
+    pairs = f"over {len(scores)} pairs" if len(scores) > 1 else "in one pair"
+    words = f"{mean:+.4f} ± {error:.4f} {pairs}" if error or len(scores) > 1 else f"{mean:+.4f} {pairs}, error unknown"
     if by_loss and not by_score:
         words += f", and the validation loss is lower by {of_loss:.4f} ± {loss_error:.4f}"
     return Comparison(by_score or by_loss, words, mean, error if len(scores) > 1 else None)

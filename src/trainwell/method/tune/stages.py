@@ -78,14 +78,17 @@ def refinement(
 
 
 def finalists(own: Proposal, outcomes: Sequence[Outcome], dealt: Deal) -> list[Proposal]:
-    """The recipe's own settings, and the best others of the longest trainings."""
-    best = [outcome.proposal for outcome in ranked(outcomes) if outcome.state == "complete"]
-    others: list[Proposal] = []
-    for proposal in best:
-        known = proposal.edits == own.edits or any(proposal.edits == other.edits for other in others)
-        if not known:
-            others.append(proposal)
-    return [own, *others[: dealt.finalists - 1]]
+    """The recipe's own settings, and the best others.
+
+    Args:
+        own: The recipe's own settings.
+        outcomes: Of the stages before, the longest trainings first: of settings that were trained twice the first
+            counts.
+        dealt: Number of finalists.
+    """
+    longest = {outcome.proposal.edits: outcome for outcome in reversed(outcomes)}
+    best = [outcome.proposal for outcome in ranked(list(longest.values())) if outcome.state == "complete"]
+    return [own, *(proposal for proposal in best if proposal.edits != own.edits)][: dealt.finalists]
 
 
 def changes_space(changes: Sequence[str]) -> Space:

@@ -1,6 +1,6 @@
 """The summary of a study: what was found and how sure that is, for a person and as plain data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trainwell.method.pace import duration
@@ -37,17 +37,20 @@ def trial_line(outcome: Outcome, metric: str) -> str:
     return f"{outcome.stage} {outcome.number}: {_score(outcome, metric)}  {edits}{f'  ({why})' if why else ''}"
 
 
-def table(outcomes: Sequence[Outcome], metric: str) -> list[list[str]]:
-    """The best trials of each length, the longest first, as rows with a head."""
-    rows = [["stage", "trial", metric, "spread", "valid loss", "epochs", "settings"]]
-    best = [o for stage in _by_length(outcomes) for o in ranked(stage) if o.state == "complete"]
-    for outcome in best[:_SHOWN]:
-        value = "" if outcome.value is None else f"{shown(outcome.value, metric):.4f}"
-        spread = "" if outcome.spread is None else f"{outcome.spread:.4f}"
-        settings = " ".join(outcome.proposal.edits) or "(the recipe's own)"
-        numbers = [value, spread, f"{outcome.valid_loss:.4f}", f"{outcome.epochs:g}"]
-        rows.append([outcome.stage, str(outcome.number), *numbers, settings])
-    return rows
+def table(outcomes: Sequence[Outcome], winner: Outcome, metric: str) -> list[list[str]]:
+    """The winner, and the best trials of each length, the longest first, as rows with a head."""
+    others = [o for stage in _by_length(outcomes) for o in ranked(stage) if o.number != winner.number]
+    best = [winner, *(o for o in others if o.state == "complete")]
+    columns = {"stage": lambda o: o.stage, "trial": lambda o: str(o.number), metric: _value(metric), "spread": _spread}
+    if metric != "valid_loss":
+        columns["valid_loss"] = lambda o: f"{o.valid_loss:.4f}"
+    columns |= {"epochs": lambda o: f"{o.epochs:g}", "settings": _settings}
+    return [list(columns), *([cell(outcome) for cell in columns.values()] for outcome in best[:_SHOWN])]
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def lines(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -70,7 +73,7 @@ def mattered(shares: Mapping[str, float] | None, complete: int) -> str:
     """The importances in words."""
     if shares is None:
         if complete < LEAST:
-            return f"too few trials to tell: {complete} complete ones in the coarse stage, {LEAST} are needed"
+            return f"too few trials to tell: {complete} complete in the coarse stage, {LEAST} are needed"
         return "nothing to tell: all trials of the coarse stage ended alike"
     return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
 
@@ -89,8 +92,8 @@ def markdown(summary: Mapping[str, Any], rows: Sequence[Sequence[str]]) -> str:
                 *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in body),
             ]
         ),
-        "Scores of different stages are of trainings of different length. The winner was chosen among the finalists, "
-        "over pairs of trainings with the same seed.",
+        "The winner stands first. Scores of trainings of different length cannot be compared; the winner was chosen "
+        "among those of full length, over pairs with the same seed or fold.",
         f"## What mattered\n\n{summary['mattered']}",
     ]
     if summary["picture"] is not None:
@@ -111,6 +114,18 @@ def _score(outcome: Outcome, metric: str) -> str:
     spread = "" if outcome.spread is None else f" ± {outcome.spread:.4f}"
     state = "" if outcome.state == "complete" else f" ({outcome.state})"
     return f"{metric} {shown(outcome.value, metric):.4f}{spread}{state}"
+
+
+def _value(metric: str) -> Callable[[Outcome], str]:
+    return lambda outcome: "" if outcome.value is None else f"{shown(outcome.value, metric):.4f}"
+
+
+def _spread(outcome: Outcome) -> str:
+    return "" if outcome.spread is None else f"{outcome.spread:.4f}"
+
+
+def _settings(outcome: Outcome) -> str:
+    return " ".join(outcome.proposal.edits) or "(the recipe's own)"
 
 
 def _by_length(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from trainwell.augmentations import augmentations
 from trainwell.errors import BadValue
 from trainwell.optimizers import innermost
 from trainwell.schedules import reaction
@@ -26,6 +27,7 @@ def fusable(setups: Sequence[Setup]) -> str | None:
         "optimizer": lambda setup: setup.recipe.optimizer.name,
         "optimizer.nesterov": lambda setup: setup.recipe.optimizer.args.get("nesterov"),
         "number of outputs": lambda setup: setup.num_outputs,
+        "targets": _targets,
         "shape of a sample": lambda setup: input_shape(setup.data, setup.fitted),
     }
     for what, of in alike.items():
@@ -35,11 +37,10 @@ def fusable(setups: Sequence[Setup]) -> str | None:
     recipe = setups[0].recipe
     if innermost(recipe.optimizer) != recipe.optimizer or recipe.optimizer.name not in STEPPED:
         return f"The optimizer {recipe.optimizer.name} is not stepped for many at once; {', '.join(STEPPED)} are."
-    clips = {setup.recipe.clip.name for setup in setups if setup.recipe.clip is not None}
-    if len(clips) > 1 or not clips <= set(_CLIPPED):
-        names = " and ".join(sorted(clips))
-        return f"Gradients are not clipped by {names} for many at once; by norm, or by value, they are."
     for setup in setups:
+        if setup.recipe.clip is not None and setup.recipe.clip.name not in _CLIPPED:
+            name = setup.recipe.clip.name
+            return f"Gradients are not clipped by {name} for many at once; by norm, or by value, they are."
         if setup.recipe.penalties:
             return f"The penalty {setup.recipe.penalties[0].name} is not worked out for many at once."
         if reaction(setup.recipe.schedule) is not None:
@@ -47,6 +48,14 @@ def fusable(setups: Sequence[Setup]) -> str | None:
         if any(p.dtype != torch.float32 for p in setup.model.parameters()):
             return "The weights are not all of float32."
     return _shape(setups)
+
+
+def _targets(setup: Setup) -> str:
+    """What a training batch is judged by."""
+    if setup.num_classes is None:
+        return "values"
+    mixed = any(augmentations[part.name].facts.get("kind") == "mix" for part in setup.recipe.augment)
+    return "blends of classes" if mixed else "classes"
 
 
 def _shape(setups: Sequence[Setup]) -> str | None:

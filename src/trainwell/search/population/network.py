@@ -74,6 +74,8 @@ class Network:
         drawing = [module for module in models[0].modules() if hasattr(module, "draws") and hasattr(module, "layer")]
         self._numbers = {id(module): number for number, module in enumerate(drawing)}
         self._maps = sample_dims == 3
+        for model in models:
+            _refuse_hooks(model)
         if sample_dims not in (1, 3):
             raise BadValue(f"the samples have {sample_dims} dimensions, and only rows and images are trained together")
         self._layers = self._chain("", models)
@@ -101,7 +103,9 @@ class Network:
         if any(type(module) is not kind or _facts(module) != _facts(first) for module in modules):
             odd = next(m for m in modules if type(m) is not kind or _facts(m) != _facts(first))
             where = name or "the model"
-            raise BadValue(f"the networks are not of one shape: {where} is {first} in one and {odd} in another")
+            raise BadValue(
+                f"the networks are not of one shape: {where} is {_shown(first)} in one and {_shown(odd)} in another"
+            )
         if kind is WideAndDeep:
             return self._wide_and_deep(name, modules)
         if kind is Convnet:
@@ -126,7 +130,7 @@ class Network:
         if kind in _BY_ELEMENT or (kind in _BY_CHANNEL and self._maps):
             self._maps = self._maps and kind is not Overall
             return stateless(first)
-        raise BadValue(f"the layer {name or 'of the model'}, {first}, has no form for many members")
+        raise BadValue(f"the layer {name or 'of the model'}, {_shown(first)}, has no form for many members")
 
     def _wide_and_deep(self, name: str, modules: Sequence[WideAndDeep]) -> Layer:
         inside = f"{name}." if name else ""
@@ -167,10 +171,21 @@ def _unrolled(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield name, module  # its own part: the factor on the outputs
 
 
-def _facts(module: nn.Module) -> str:
+def _facts(module: nn.Module) -> dict[str, str]:
     """What must agree between members, beside the class; probabilities and factors may differ."""
     if isinstance(module, Masking | Convnet | WideAndDeep):
-        return ""
-    if isinstance(module, Overall):
-        return str(module.reduce)
-    return repr(module)
+        return {}
+    settings = {name: value for name, value in vars(module).items() if not name.startswith("_") and name != "training"}
+    return {name: repr(value) for name, value in settings.items()}
+
+
+def _shown(module: nn.Module) -> str:
+    """A layer with its settings; of one that holds others its class alone."""
+    return type(module).__name__ if module._modules else str(module)
+
+
+def _refuse_hooks(model: nn.Module) -> None:
+    """Refuse what runs beside the layers, which together are computed without being called."""
+    for name, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+            raise BadValue(f"hooks are registered on {name or 'the model'}, which many at once do not call")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from trainwell.clippings import clippings
 from trainwell.errors import BadValue
+from trainwell.family import Part
 from trainwell.optimizers import optimizers
 from trainwell.search.population.averaging import Averaging
 from trainwell.search.population.batches import Batches
@@ -193,10 +194,8 @@ class Population:
         hyper = [optimizers.resolve(recipe.optimizer).args for recipe in recipes]
         shift_rates = [recipe.norm_bias_rate for recipe in recipes]
         self._stepper = Stepper(optimizer.name, hyper, shift_rates, self._stacks.slabs)
-        clips = [None if recipe.clip is None else clippings.resolve(recipe.clip) for recipe in recipes]
-        limits = [math.inf if clip is None else float(clip.args["limit"]) for clip in clips]
-        name = next((clip.name for clip in clips if clip is not None), None)
-        self._clipper = Clipper(name, limits, self.engine.device)
+        norms, values = ([_limit(recipe.clip, name) for recipe in recipes] for name in ("norm", "value"))
+        self._clipper = Clipper(norms, values, self.engine.device)
 
     def _advance(self, rates: Sequence[float] | None) -> Tensor:
         """One step of all rows; their losses, (K,)."""
@@ -255,6 +254,11 @@ class Population:
         self._stacks.keep(rows)
         self._losses = self._losses[torch.tensor(rows, dtype=torch.int64, device=self._losses.device)]
         self._bind([self._rows[row] for row in rows], [averages[row] for row in rows])
+
+
+def _limit(clip: Part | None, name: str) -> float:
+    """The limit of a clipping, if it is the one of this name."""
+    return math.inf if clip is None or clip.name != name else float(clippings.resolve(clip).args["limit"])
 
 
 def _refuse(setups: Sequence[Setup]) -> None:

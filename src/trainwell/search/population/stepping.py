@@ -5,6 +5,7 @@ with Adam as the same sum written out, and to the bit what a training by itself 
 over all rows.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -89,12 +90,12 @@ class Stepper:
             torch._fused_sgd_(
                 values,
                 list(slope),
-                state[0],
+                state[0] if hyper["momentum"] > 0.0 else [],  # there is no velocity without
                 weight_decay=shrink,
                 momentum=hyper["momentum"],
                 lr=rate,
                 dampening=0.0,
-                nesterov=hyper["nesterov"],
+                nesterov=hyper["nesterov"] and hyper["momentum"] > 0.0,
                 maximize=False,
                 is_first_step=False,  # the velocity starts at 0, to which the first gradient is added
             )
@@ -166,28 +167,27 @@ class Clipper:
     """Bounds on the gradients of each member.
 
     Args:
-        name: `norm` or `value`; None where no member has a bound.
-        limits: Of each member; infinite where it has none.
+        norms: Greatest length of the gradient of each member; infinite where there is no such bound.
+        values: Greatest size of its numbers; infinite where there is no such bound.
         device: Where the gradients are.
     """
 
-    def __init__(self, name: str | None, limits: Sequence[float], device: torch.device) -> None:
-        self._name = name
-        self._limits = torch.tensor(limits, device=device)
+    def __init__(self, norms: Sequence[float], values: Sequence[float], device: torch.device) -> None:
+        self._norms = None if min(norms) == math.inf else torch.tensor(norms, device=device)
+        self._values = None if min(values) == math.inf else torch.tensor(values, device=device)[:, None]
 
     def clip(self, gradients: Sequence[Tensor]) -> None:
         """Clip in place."""
-        if self._name == "norm":
+        if self._norms is not None:
             lengths = torch.stack([torch.linalg.vector_norm(gradient, dim=1) for gradient in gradients])
             norms = torch.linalg.vector_norm(lengths, dim=0)
-            factors = (self._limits / (norms + 1e-6)).clamp(max=1.0)
+            factors = (self._norms / (norms + 1e-6)).clamp(max=1.0)
             if factors.device.type != "cpu" or not bool((factors == 1.0).all()):
                 for gradient in gradients:
                     gradient.mul_(factors[:, None])
-        elif self._name == "value":
-            bound = self._limits[:, None]
+        if self._values is not None:
             for gradient in gradients:
-                torch.clamp(gradient, -bound, bound, out=gradient)
+                torch.clamp(gradient, -self._values, self._values, out=gradient)
 
 
 def _column(values: Sequence[float], like: Tensor) -> Tensor:

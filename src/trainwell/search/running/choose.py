@@ -61,6 +61,9 @@ def choose(
         MissingExtra: Ray is not installed.
     """
     check_how(how)
+    for what, count in (("width", width), ("workers", workers)):
+        if count is not None and count < 1:
+            raise BadValue(f"{what}={count} is not possible: expected at least 1.")
     name, _, address = how.partition(":")
     runner: HeldRunner
     if name == "auto":

@@ -91,7 +91,7 @@ class OnRay(HeldRunner):
         self._task = remote(max_retries=_RETRIES, **resources)(_train)
         self._desk = remote(num_cpus=0)(Desk).remote()
         self._question = self._desk.next.remote()  # outlives a run, so that none is lost between two
-        self._shared = [ray.put(_plain(work))]  # in a list, or every task would be handed a copy
+        self._shared: list[Any] = []
 
     @property
     def chosen(self) -> str:
@@ -102,6 +102,7 @@ class OnRay(HeldRunner):
         count = length_hint(trials)
         source, asked = iter(trials), AskOnce(judge)
         first = list(islice(source, 2))
+        self._shared = self._shared or [self._ray.put(_plain(self._work))]  # bare, every task would be handed a copy
         self._group = self._fused_group(first, -(-count // self.most))
         source = chain(first, source)
         under_way: dict[Any, list[Trial]] = {}
