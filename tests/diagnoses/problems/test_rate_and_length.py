@@ -86,6 +86,8 @@ def test_weights_that_hardly_move_where_no_simple_learner_shows_what_is_missing(
     assert found is not None
     assert found.sign == "way"
     assert judged(TOO_LOW, replace(seen, trials=tried(sound=short))) is None
+    slower = tried(sound=curves(0.75, taken=10), **{"rate-/10": curves(0.9, taken=10)})
+    assert judged(TOO_LOW, replace(seen, trials=slower)) is None  # they lie still because they died
 
 
 @pytest.mark.parametrize("program", [clean, patient, wild])

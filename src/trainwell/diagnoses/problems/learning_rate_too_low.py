@@ -46,6 +46,9 @@ def learning_rate_too_low(evidence: Evidence, limits: Limits) -> Suspicion | Non
     """
     if evidence.watched is None or evidence.unchanged is None:
         return None
+    slower = [gain for factor in (10, 100) if (gain := evidence.gain(f"rate-/{factor}")) is not None]
+    if max(slower, default=0.0) > limits["gain"]:
+        return None  # units that died of long steps move as little as those of short ones
     rate = evidence.facts.lr
     shown = "" if rate is None else f" of {rate:g}"
     way = _way(evidence)
