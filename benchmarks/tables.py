@@ -132,6 +132,30 @@ def tuning(result: dict[str, Any]) -> str:
     return "\n\n".join([f"{said} {where(result['machine'])}", *parts])
 
 
+def doctor_overhead(result: dict[str, Any]) -> str:
+    """What a doctor costs a step, a row a network; and what it finds at that price, a row a planted fault."""
+    cost = []
+    for network, one in result["cost"].items():
+        settings = one["settings"]
+        plain = f"{one['milliseconds_a_step']['nobody']:.2f}"
+        for who, ratio in one["ratios"].items():
+            if who != "nobody":
+                spread = f"{ratio['low']:.2f} - {ratio['high']:.2f}"
+                cost.append([network, str(settings["steps"]), plain, who, f"{ratio['median']:.2f}", spread])
+    found = [
+        [fault, who, f"{one['named']} of {one['seeds']}", f"{one['twins_accused']} of {one['seeds']}"]
+        for fault, tools in result["planted"].items()
+        for who, one in tools.items()
+    ]
+    return "\n\n".join(
+        [
+            where(result["machine"]),
+            table(["", "steps", "ms a step, nobody", "", "x nobody, median", "lowest - highest"], cost),
+            table(["planted", "", "named", "clean twins accused"], found),
+        ]
+    )
+
+
 def population(result: dict[str, Any]) -> str:
     """One table a device: each problem and number of members, seconds in turn and how much faster the others are."""
     parts = []
@@ -155,9 +179,11 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "small_tables": small_tables,
     "estimators": estimators,
     "tuning": tuning,
+    "population": population,
     "lr_range": lr_range,
     "augmentation": augmentation,
     "faults": faults,
+    "doctor_overhead": doctor_overhead,
 }
 
 
