@@ -51,6 +51,23 @@ def test_a_killed_worker_is_replaced_and_its_trial_tried_again(work: Work, side:
     assert len(asked) == len(set(asked))  # what was judged before the kill is not judged again
 
 
+def test_a_trial_given_to_a_dead_worker_has_not_killed_it(work: Work, side: SideBySide) -> None:
+    trials = [trial(number, epochs=2.0) for number in (0, 1)]
+    results(side, trials)
+    for pid in side.workers:
+        os.kill(pid, signal.SIGKILL)  # while they wait; the trials that come find them dead
+    killed: list[int] = []
+
+    def judge(_trial: Trial, _score: Score) -> bool:
+        if not killed:
+            killed.extend(side.workers)
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        return True
+
+    assert outcome(results(side, trials, judge)) == outcome(results(InTurn(work), trials))
+
+
 def test_a_fused_group_in_each_worker(work: Work, side: SideBySide, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(side, "width", 4)
     killed: list[int] = []

@@ -93,11 +93,14 @@ class SideBySide(HeldRunner):
                 for worker, message in self._messages():
                     if message is None:
                         for trial in worker.trials.values():
-                            deaths[trial.number] += 1
+                            # One that was ready and did not take the order was dead before it came.
+                            deaths[trial.number] += worker.took or not worker.ready
                             if deaths[trial.number] < _ATTEMPTS:
                                 again.append(trial)
                             else:
                                 yield _failed(trial, worker)
+                    elif "took" in message:
+                        worker.took = True
                     elif "score" in message:
                         trial = worker.trials[message["number"]]
                         worker.say(answer=asked(trial, Score(**message["score"])))
@@ -193,7 +196,7 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         self.trials: dict[int, Trial] = {}  # that it trains
-        self.ready = False
+        self.ready = self.took = False
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  (goes with the worker)
         self._rest = b""
         self.process = subprocess.Popen(
@@ -208,7 +211,7 @@ class Worker:
 
     def give(self, trials: Sequence[Trial]) -> None:
         """Have it train a trial, or several fused into one."""
-        self.trials = {trial.number: trial for trial in trials}
+        self.trials, self.took = {trial.number: trial for trial in trials}, False
         self.say(trials=[trial.json() for trial in trials])
 
     def say(self, **content: Any) -> None:

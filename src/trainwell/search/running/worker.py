@@ -7,7 +7,8 @@ it is doing: so no worker outlives the process that started it.
     in   {"trials": [...]}                               train one, or several fused into one
          {"time": [...], "members": K, "seconds": S}     set up K like these, say `armed`, wait for `go`, time S seconds
          {"answer": true}                                of the judge
-    out  {"ready": pid}   {"score": ..., "number": N}   {"result": ...}   {"armed": true}   {"rate": steps a second}
+    out  {"ready": pid}   {"took": true}   {"score": ..., "number": N}   {"result": ...}   {"armed": true}
+         {"rate": steps a second}
 """
 
 import json
@@ -84,6 +85,7 @@ def main() -> None:
         while True:
             order = parent.order()
             if "trials" in order:
+                parent.say(took=True)
                 _train(parent, work, engine, order)
             else:
                 _time(parent, work, engine, order)
