@@ -1,5 +1,6 @@
 """What classifier and regressor share: the parameters, the fit, the outputs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +22,7 @@ from trainwell.recipes import Shape
 from trainwell.training.machine import pick_device
 
 
-class NetworkEstimator(BaseEstimator):
+class NetworkEstimator(BaseEstimator, ABC):
     """A network with the face of scikit-learn. None leaves a choice to the recipe, and `none` is no such technique.
 
     Args:
@@ -233,13 +234,13 @@ class NetworkEstimator(BaseEstimator):
         )
         return learn_from(data, weights, recipe, device, before)
 
+    @abstractmethod
     def _values(self, y: Any) -> np.ndarray:
         """The targets as an array, checked."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _encoded(self, y: np.ndarray, again: bool) -> tuple[np.ndarray, tuple[str, ...]]:
         """What the network learns, and the names of the classes; `again` keeps what an earlier fit has found."""
-        raise NotImplementedError
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Logits (n, C) or values (n, K)."""
