@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainwell.errors import BadRun, BadValue, Interrupted
+from trainwell.errors import BadRun, BadValue, Diverged, Interrupted
 from trainwell.method.look import Options
 from trainwell.method.tune import course
 from trainwell.method.tune.again import Reading
@@ -241,6 +241,14 @@ def test_refused(options: dict[str, object], words: str, tmp_path: Path, monkeyp
     with pytest.raises(ValueError, match=words):
         tune("digits", FAST, options=UNCHECKED, **options)  # type: ignore[arg-type]
     assert not list(tmp_path.rglob("study.json"))
+    assert "storage" not in options or not list(tmp_path.iterdir())  # nor is a folder begun
+
+
+def test_a_study_that_only_diverges_ends_after_its_first_stage(tmp_path: Path) -> None:
+    edits = [*FAST, "optimizer.lr=1e6", "clip=none", "space.optimizer.lr=1e6..1e8:log"]
+    with pytest.raises(Diverged, match="coarse-1: every training diverged"):
+        tune("digits", edits, trials=6, on="in_turn", out=tmp_path / "study", options=UNCHECKED)
+    assert {line["stage"] for line in read_record(tmp_path / "study", "trial")} == {"coarse-1"}
 
 
 @pytest.mark.slow

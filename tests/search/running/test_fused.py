@@ -21,6 +21,19 @@ def test_the_same_as_in_turn(work: Work) -> None:
     assert all(result.seconds > 0 for number, result in fused.items() if number != 5)
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_value_is_that_of_the_weights_that_are_kept(work: Work, keep: str) -> None:
+    trials = [trial(number, 0.4 * (number + 1), seed=number, edits=(f"keep={keep}",)) for number in range(3)]
+    fused, alone = results(Fused(work, width=4), trials), results(InTurn(work), trials)
+    assert_alike(fused, alone)
+    assert {result.how for result in fused.values()} == {"fused"}
+    for found in (*fused.values(), *alone.values()):
+        values = [score.value for score in found.scores]
+        assert found.value == (max(values) if keep == "best" else values[-1])
+    peaked = [max(s.value for s in found.scores) > found.scores[-1].value for found in alone.values()]
+    assert any(peaked)  # where the last score is the best one nothing is told apart
+
+
 def test_waiting_trials_join_where_pruned_ones_left(work: Work) -> None:
     trials = [trial(number, 0.03 * (number + 1), seed=number % 3) for number in range(7)]
     stream = Lazy(trials)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from trainwell.errors import Failed, Interrupted
+from trainwell.errors import Diverged, Failed, Interrupted
 from trainwell.family import Part
 from trainwell.method.describe import environment
 from trainwell.method.fit import fit
@@ -259,8 +259,14 @@ class Course:
         self._until = math.inf
         if self.ledger.of(CUT, stage=name):
             self._tell(f"{name}: cut short after {len(found)} of {sweep.count} trials, since the time for it was up")
-        if not self.outcomes and all(outcome.state == "failed" for outcome in found):
+        states = {outcome.state for outcome in found}
+        if not self.outcomes and states == {"failed"}:
             raise Failed(f"{name}: every training failed, the first with: {found[0].results[0].why}")
+        if not self.outcomes and states and states <= {"failed", "diverged"}:
+            raise Diverged(
+                f"{name}: every training diverged or failed, and so would those of the further stages. Search lower "
+                "rates (space.optimizer.lr=1e-5..1e-2:log), or ask what is wrong: trainwell fit with --repair."
+            )
         best = ranked(found)[0] if found else None
         end = f"; best: {trial_line(best, self.metric)}" if best is not None and best.state == "complete" else ""
         self._tell(f"{name}: {counts(found)}{end}")

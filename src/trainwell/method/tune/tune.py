@@ -121,10 +121,12 @@ def tune(
         whole_budget = budget_to_go_on(Budget(**stored["budget"]), trials, budget)
     ground, setup, engine = prepare(looked, device, options, screen, model, stored)
     work = ground.work(folds, copy.deepcopy(model), keep_memory)
+    remote = None if storage is None else open_storage(storage, folder.path)  # refused before a folder is made
     with listening() as stop, choose(work, on, say=screen.say, stop=stop) as runner, folder.locked():
         if storage is None and not resume:
             folder.clear()
-        mirror = Mirror(open_storage(storage, folder.path), folder.path.resolve().name)
+        opened = open_storage(None, folder.path) if remote is None else remote
+        mirror = Mirror(opened, folder.path.resolve().name)
         if force:
             mirror.clear()
         elif not resume:

@@ -26,9 +26,10 @@ def train_alone(work: Work, trial: Trial, judge: Judge, engine: Engine, how: str
     began = time.perf_counter()
     watch = _Watch(trial, judge, stop)
     state: State = "complete"
-    why = ""
+    why, keeps_best = "", True
     try:
         setup = work.set_up(trial)
+        keeps_best = setup.recipe.keep == "best"
         watch.sign = -1.0 if setup.monitor.endswith("loss") else 1.0
         watch.monitor = setup.monitor
         trainer = trainer_of(setup, engine)
@@ -43,7 +44,7 @@ def train_alone(work: Work, trial: Trial, judge: Judge, engine: Engine, how: str
         raise watch.broken
     refuse_if_stopped(stop)
     seconds = time.perf_counter() - began
-    return result_of(trial, state, watch.scores, seconds=seconds, how=how, why=why)
+    return result_of(trial, state, watch.scores, seconds=seconds, how=how, why=why, keeps_best=keeps_best)
 
 
 def trainer_of(setup: Setup, engine: Engine) -> Trainer:
@@ -56,11 +57,23 @@ def trainer_of(setup: Setup, engine: Engine) -> Trainer:
 
 
 def result_of(
-    trial: Trial, state: State, scores: Iterable[Score], *, seconds: float, how: str, why: str = ""
+    trial: Trial,
+    state: State,
+    scores: Iterable[Score],
+    *,
+    seconds: float,
+    how: str,
+    why: str = "",
+    keeps_best: bool = True,
 ) -> Result:
-    """The result of a training that ended so; its value is the best finite score, of one that came to an end."""
+    """The result of a training that ended so.
+
+    Its value is that of the weights which a run of it would keep: the best finite score, or the last one where the
+    recipe keeps the last weights and the training came to its end.
+    """
     scores = tuple(scores)
-    finite = [score.value for score in scores if math.isfinite(score.value)]
+    kept = scores if keeps_best or state != "complete" else scores[-1:]
+    finite = [score.value for score in kept if math.isfinite(score.value)]
     value = max(finite, default=None) if state in ("complete", "pruned") else None
     if state == "complete" and value is None:
         state, why = "diverged", "no score was finite"

@@ -40,7 +40,8 @@ class _Ready:
 
     def result(self, state: State, why: str = "") -> Result:
         """The result of a training that ended so."""
-        return result_of(self.trial, state, self.scores, seconds=self.seconds, how=HOW, why=why)
+        keeps_best = self.setup.recipe.keep == "best"
+        return result_of(self.trial, state, self.scores, seconds=self.seconds, how=HOW, why=why, keeps_best=keeps_best)
 
 
 class Fused(HeldRunner):
