@@ -119,3 +119,11 @@ def test_the_last_pooling_is_a_choice() -> None:
     model = build(models.part("convnet", width=4, last_pooling="global_avg"), (1, 16, 16), 2, 0).eval()
     maps = model.blocks(model.activation(model.whiten(images(2, 1, 16))))
     torch.testing.assert_close(model(images(2, 1, 16)), model.head(maps.mean((2, 3))) / 9)
+
+
+def test_a_channel_that_is_constant_but_for_rounding_stays_small() -> None:
+    """Grey images with blank borders have such channels; scaled up to variance 1 their gradients are without bound."""
+    model = build("convnet", (1, 28, 28), 10, 0)
+    norm = next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
+    rounding = 1e-6 * torch.randn(32, norm.num_features, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert norm(1.0 + rounding).abs().max() < 0.01

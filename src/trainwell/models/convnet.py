@@ -23,7 +23,7 @@ from trainwell.norms import norms
 from trainwell.poolings import poolings
 
 _PATCH = 2  # side of the patches that the first convolution sees
-_NORM = Part("norms", "batch", {"eps": 1e-12, "momentum": 0.4, "learn_scale": False})
+_NORM = Part("norms", "batch", {"eps": 1e-5, "momentum": 0.4, "learn_scale": False})
 
 
 class Convnet(nn.Module):
