@@ -117,7 +117,7 @@ def estimators(result: dict[str, Any]) -> str:
 
 def tuning(result: dict[str, Any]) -> str:
     """One table a question: mean accuracy of each way and data set, and the differences over the seeds."""
-    settings, parts = result["settings"], []
+    parts = []
     for question, found in result["found"].items():
         ways = list(next(iter(found.values()))["rounds"][0]["results"])
         pairs = list(next(iter(found.values()))["differences"])
@@ -127,9 +127,11 @@ def tuning(result: dict[str, Any]) -> str:
             differences = [one["differences"][pair] for pair in pairs]
             means = [f"{sum(scores[way]) / len(scores[way]):.4f}" for way in ways]
             rows.append([name, *means, *(f"{d['mean']:+.2f} ± {d['deviation']:.2f}" for d in differences)])
-        parts.append(f"**{question}**\n\n" + table(["", *ways, *(f"{pair}, points" for pair in pairs)], rows))
-    said = f"{settings['trials']} trials, {settings['seeds']} seeds, trials run {settings['on']}."
-    return "\n\n".join([f"{said} {where(result['machine'])}", *parts])
+        settings, machine = next(iter(found.values()))["settings"], next(iter(found.values()))["machine"]
+        said = f"{settings['trials']} trials, {settings['seeds']} seeds, trials run {settings['on']}. {where(machine)}"
+        heading = ["", *ways, *(f"{pair}, points" for pair in pairs)]
+        parts.append(f"**{question}**: {said}\n\n{table(heading, rows)}")
+    return "\n\n".join(parts)
 
 
 def doctor_overhead(result: dict[str, Any]) -> str:
@@ -156,6 +158,23 @@ def doctor_overhead(result: dict[str, Any]) -> str:
     )
 
 
+def photos(result: dict[str, Any]) -> str:
+    """One row a program and number of workers: photos a second in the first epoch and in later ones."""
+    settings, turns, rows = result["settings"], result["turns"], []
+    for name in turns[0]:
+        rates = {kind: [turn[name][kind] for turn in turns] for kind in ("first", "later")}
+        cells = [f"{statistics.median(rate):,.0f} ({min(rate):,.0f} - {max(rate):,.0f})" for rate in rates.values()]
+        rows.append([name, *cells])
+    ratios = result["ratios"]
+    rows.append(["**trainwell / the best other**", f"**{ratios['first']:.2f}**", f"**{ratios['later']:.2f}**"])
+    width, height = settings["size"]
+    said = (
+        f"{settings['photos']:,} photos of about {width} x {height}, batch {settings['batch']}, {settings['turns']} "
+        f"turns of 1 + {settings['epochs']} epochs, {settings['threads']} threads. {where(result['machine'])}"
+    )
+    return said + "\n\n" + table(["photos/s, median (lowest - highest)", "first epoch", "later epochs"], rows)
+
+
 def population(result: dict[str, Any]) -> str:
     """One table a device: each problem and number of members, seconds in turn and how much faster the others are."""
     parts = []
@@ -173,6 +192,74 @@ def population(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def balance(result: dict[str, Any]) -> str:
+    """One row a way: mean and standard deviation over the seeds, and its gain beside doing nothing, seed by seed."""
+    settings, rounds = result["settings"], result["rounds"]
+    metrics = {
+        "macro_f1": "macro F1",
+        "accuracy": "accuracy",
+        "rare_recall": f"recall of the {settings['rare']} rarest",
+    }
+    rows = []
+    for way in rounds[0]["results"]:
+        scores = {metric: [one["results"][way][metric] for one in rounds] for metric in metrics}
+        gains = [one["results"][way]["macro_f1"] - one["results"]["none"]["macro_f1"] for one in rounds]
+        gain = "" if way == "none" else _spread(gains, "+.4f")
+        rows.append([way, *(_spread(values, ".4f") for values in scores.values()), gain])
+    seeds = ", ".join(str(one["seed"]) for one in rounds)
+    said = f"Ratio {settings['ratio']:g}, seeds {seeds}. {where(result['machine'])}"
+    return f"{said}\n\n{table(['', *metrics.values(), 'macro F1 - none'], rows)}"
+
+
+def transfer(result: dict[str, Any]) -> str:
+    """One row a way: test accuracy over the seeds, and how far it lies above the best scratch; then the other pairs."""
+    settings, best, pairs = result["settings"], result["scratch, best"], result["differences"]
+    rows, others = [], []
+    for way, one in result["accuracy"].items():
+        gap = pairs.get(f"{way} - {best}")
+        scores = [f"{one['mean']:.4f} ± {one['deviation']:.4f}", f"{one['lowest']:.4f} - {one['highest']:.4f}"]
+        rows.append([f"**{way}**" if way == best else way, *scores, *_gap(gap, settings["seeds"])])
+    for pair, gap in pairs.items():
+        if not pair.endswith(f" - {best}"):
+            others.append([pair, *_gap(gap, settings["seeds"])])
+    source = result["source"]
+    said = (
+        f"{' and '.join(settings['targets'])}, {settings['images']} images of each, {settings['seeds']} seeds. Source: "
+        f"{source['network']}, {source['epochs']:g} epochs in {source['minutes']:g} minutes, test accuracy "
+        f"{source['accuracy']:.4f} on its own classes. {where(result['machine'])}"
+    )
+    first = table(["", "test accuracy", "lowest - highest", "- best scratch, points", "seeds above"], rows)
+    return f"{said}\n\n{first}\n\n{table(['', 'points', 'seeds above'], others)}"
+
+
+def multi_crop(result: dict[str, Any]) -> str:
+    """One table a data set: what each average does to accuracy and log loss, at what cost, and whether it is chance."""
+    parts = []
+    for name, found in result["runs"].items():
+        one = found["one view"]
+        rows = [["one view", f"{one['accuracy']:.4f}", "", f"{one['log_loss']:.4f}", "", "", ""]]
+        for way, line in found["ways"].items():
+            metrics, alone = line["metrics"], line["right_alone"]
+            gain = f"{100 * (metrics['accuracy'] - one['accuracy']):+.2f}"
+            p = "< 0.0001" if line["p"] < 0.0001 else f"{line['p']:.2g}"
+            scores = [f"{metrics['accuracy']:.4f}", gain, f"{metrics['log_loss']:.4f}"]
+            rows.append([way, *scores, f"{alone[0]} : {alone[1]}", p, f"{line['ratio']:.1f}"])
+        head = ["", "accuracy", "points", "log loss", "right alone", "McNemar's p", "x time"]
+        sample = f"{found['samples']:,} samples ({found['part']})"
+        said = f"**{name}**: {sample}, {found['model']}, input of {found['side']} x {found['side']}."
+        parts.append(f"{said}\n\n{table(head, rows)}")
+    return "\n\n".join([where(result["machine"]), *parts])
+
+
+def _gap(gap: dict[str, float] | None, seeds: int) -> list[str]:
+    return ["", ""] if gap is None else [f"{gap['mean']:+.2f} ± {gap['deviation']:.2f}", f"{gap['wins']} of {seeds}"]
+
+
+def _spread(values: list[float], form: str) -> str:
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):{form}} ± {deviation:.4f}"
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "throughput": throughput,
     "time_to_accuracy": time_to_accuracy,
@@ -182,6 +269,10 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "population": population,
     "lr_range": lr_range,
     "augmentation": augmentation,
+    "photos": photos,
+    "balance": balance,
+    "transfer": transfer,
+    "multi_crop": multi_crop,
     "faults": faults,
     "doctor_overhead": doctor_overhead,
 }

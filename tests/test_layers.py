@@ -11,8 +11,9 @@ SOURCES = Path(__file__).parent.parent / "src" / "trainwell"
 ROWS = [
     {"__main__"},
     {"cli"},
-    {"estimators"},
+    {"estimators", "lab"},
     {"method"},
+    {"report"},
     {"diagnoses"},
     {"edits"},
     {"search"},

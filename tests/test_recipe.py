@@ -202,6 +202,11 @@ def test_a_network_of_ones_own_is_named_by_module() -> None:
     assert Recipe.from_json(json.loads(json.dumps(one.json()))) == one
 
 
+def test_none_is_a_word_where_a_field_has_it_and_nothing_elsewhere() -> None:
+    one = recipe().edit(["balance=sampler"]).edit(["balance=none", "transfer=none", "clip=none"])
+    assert (one.balance, one.transfer, one.clip) == ("none", None, None)
+
+
 def test_difference_names_each_field_that_differs() -> None:
     assert recipe().difference(recipe()) == []
     assert recipe().difference(recipe(epochs=5, loss={"name": "focal", "gamma": 3})) == [

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from trainwell.family import Part
     from trainwell.method.check import check
     from trainwell.method.evaluate import evaluate
+    from trainwell.method.export.export import export
+    from trainwell.method.finetune.finetune import finetune
     from trainwell.method.fit import fit
+    from trainwell.method.load import load
     from trainwell.method.look import Options
     from trainwell.method.run import Run
     from trainwell.method.tune.tune import tune
@@ -35,7 +38,10 @@ __all__ = [
     "check",
     "checkup",
     "evaluate",
+    "export",
+    "finetune",
     "fit",
+    "load",
     "repair",
     "tune",
     "watch",
@@ -55,7 +61,10 @@ _HOMES = {
     "check": "trainwell.method.check",
     "checkup": "trainwell.diagnoses.checkup",
     "evaluate": "trainwell.method.evaluate",
+    "export": "trainwell.method.export.export",
+    "finetune": "trainwell.method.finetune.finetune",
     "fit": "trainwell.method.fit",
+    "load": "trainwell.method.load",
     "repair": "trainwell.diagnoses.repair",
     "tune": "trainwell.method.tune.tune",
     "watch": "trainwell.diagnoses.watch",

@@ -6,6 +6,7 @@
     |   +-- BadValue                          a value outside what is possible
     |   +-- BadData                           data that cannot be read or learnt from
     |   +-- BadRun                            a folder that is no run, is in use, or belongs to another recipe
+    |   +-- BadWeights                        weights that cannot be read, or belong to another network
     |   +-- MissingExtra                      an optional dependency is not installed
     +-- Failed                         3      the request was fine and something gave way under it
     |   +-- StorageFailed                     disk full or not writable
@@ -60,6 +61,10 @@ class BadData(Refused):
 
 class BadRun(Refused):
     """The folder is no run, is in use by another process, or holds another recipe."""
+
+
+class BadWeights(Refused):
+    """The weights cannot be read, or belong to another network than can be built."""
 
 
 class MissingExtra(Refused):

@@ -46,6 +46,9 @@ LIMITS = {
     "patience": "[1, inf)",
     "measure_every": "[1, inf)",
     "image_size": "[4, 1024]",
+    "short_side": "[4, 2048]",
+    "layer_decay": "(0, 1]",
+    "feature_copies": "[0, 64]",
     "valid_fraction": "(0, 0.5]",
     "threads": "[1, 1024]",
     "seed": "[0, 9007199254740991]",
@@ -70,16 +73,28 @@ class Recipe:
         penalties: Added to the loss, or constraints after the step.
         clip: Bound on the gradient.
         average: Average of the weights, which is what is evaluated and kept.
+        transfer: What is trained of a network that comes with weights: a new head on frozen features, first the head
+            and then all of it, or all of it at once; None trains from scratch.
+        freeze: Names of modules or parameters that are not trained, as the network calls them: `layer1`, `conv1`.
+        layer_decay: Factor on the rate from each layer to the one before it, counted from the head; 1 is one rate.
+        feature_copies: Augmented copies of each image whose features the new head learns from, beside the image as it
+            is.
+        balance: What is done about classes of unequal size: weights of the loss, drawing each class alike often, or
+            taking the training frequencies out of the predictions (logit adjustment).
         bias: Value at which the biases of the hidden layers start; a small positive one (0.01) keeps ReLUs alive.
         last_bias: Whether the biases of the last layer start at zero, or carry the prior: the log of the classes'
             frequencies, or the mean of the target.
         norm_bias_rate: Multiplier of the rate for the biases of norm layers.
         patience: Epochs without improvement of the monitored metric after which training stops; None is never.
-        monitor: Metric by which the best weights are chosen; auto is accuracy or R2 where there is a validation split.
+        monitor: Metric by which the best weights are chosen where there is a validation split; auto is R2 or accuracy,
+            and with `balance` the balanced accuracy, the mean of the classes' recalls.
         keep: Give back the best weights by `monitor`, or the last.
         measure: What is measured in training, every `measure_every` steps.
         measure_every: Steps between two measurements; a run of fewer steps is measured at its last one.
         image_size: Side in pixels to which images are brought; None decides from the files.
+        short_side: Short side in pixels at which photos are kept, whole, for crops of `image_size` to be cut from; None
+            keeps what the augmentations cut from: photos where one of them crops at several scales, else squares.
+        image_fit: How an image becomes a square: the middle of it, or all of it with bars beside it.
         valid_fraction: Share of the rows set aside for validation where the data has no such part; None goes by size.
         views: Predictions at test time are averaged over these views of an image.
         precision: Number format of the forward and backward pass; auto takes the fastest that keeps the numbers.
@@ -108,15 +123,22 @@ class Recipe:
     penalties: tuple[Part, ...] = ()
     clip: Part | None = None
     average: Part | None = None
+    transfer: Literal["head", "gradual", "full"] | None = None
+    freeze: tuple[str, ...] = ()
+    layer_decay: float = 1.0
+    feature_copies: int = 0
+    balance: Literal["none", "weights", "sampler", "prior"] = "none"
     bias: float = 0.0
     last_bias: Literal["zero", "prior"] = "zero"
     norm_bias_rate: float = 1.0
     patience: int | None = None
-    monitor: Literal["auto", "valid_accuracy", "valid_r2", "valid_loss"] = "auto"
+    monitor: Literal["auto", "valid_accuracy", "valid_balanced_accuracy", "valid_r2", "valid_loss"] = "auto"
     keep: Literal["best", "last"] = "best"
     measure: tuple[Part, ...] = ()
     measure_every: int = 20
     image_size: int | None = None
+    short_side: int | None = None
+    image_fit: Literal["crop", "letterbox"] = "crop"
     valid_fraction: float | None = None
     views: Literal["one", "flip", "flip_shift"] = "one"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -241,7 +263,10 @@ def parse_value(text: str) -> Any:
 
 def _plain(field: str, text: str) -> Any:
     """The value of a field that holds no technique: plain, or several words with commas between them."""
-    if typing.get_origin(_KINDS[field]) is not tuple:
+    kind = _KINDS[field]
+    if typing.get_origin(kind) is Literal and text in typing.get_args(kind):
+        return text  # `none` may be a word of its own
+    if typing.get_origin(kind) is not tuple:
         return parse_value(text)
     return [] if text.lower() in ("", "none", "null") else [word.strip() for word in text.split(",")]
 

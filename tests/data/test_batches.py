@@ -221,3 +221,50 @@ def test_an_array_source_reads_what_cannot_be_written(tmp_path: Any) -> None:
     source = ArraySource(mapped)
     assert np.array_equal(source.take(torch.tensor([2, 2, 5])).numpy(), images()[[2, 2, 5]])
     assert source.placed(CPU) is source
+
+
+UNEVEN = torch.tensor([0] * 60 + [2] * 5 + [3] * 1 + [0] * 11)  # of class 1 there is none
+
+
+def test_every_class_is_drawn_alike_often_and_within_it_every_sample() -> None:
+    stream = Stream(77, 10, seed=0, classes=UNEVEN)
+    seen = [(visit, index) for step in range(77) for visit, index in _drawn(stream, step)]  # ten epochs
+    assert stream.steps(10) == 77  # an epoch keeps its length
+    for epoch in range(10):
+        drawn = UNEVEN[[index for _, index in seen[epoch * 77 : (epoch + 1) * 77]]].bincount(minlength=4).tolist()
+        assert drawn[1] == 0
+        assert sorted(drawn[:1] + drawn[2:]) == [25, 26, 26]
+    assert len(set(seen)) == len(seen)  # a sample is told apart from itself, so that each copy is augmented anew
+    often = torch.tensor([index for _, index in seen]).bincount(minlength=77)
+    for number in (0, 2, 3):
+        of_class = often[torch.eq(UNEVEN, number)]
+        assert of_class.max() - of_class.min() <= 1
+    batches = [UNEVEN[stream.at(step)[0]].bincount(minlength=4) for step in range(77)]
+    assert all(torch.count_nonzero(batch) >= 2 for batch in batches)  # mixed, not one class after the other
+
+
+def test_classes_drawn_alike_are_a_function_of_the_seed_and_the_step() -> None:
+    forward, backward = (Stream(77, 10, seed=3, classes=UNEVEN) for _ in range(2))
+    ahead = [list(_drawn(forward, step)) for step in range(40)]
+    assert [list(_drawn(backward, step)) for step in reversed(range(40))][::-1] == ahead
+    other = Stream(77, 10, seed=4, classes=UNEVEN)
+    assert ahead != [list(_drawn(other, step)) for step in range(40)]
+
+
+def test_a_sample_that_comes_twice_is_augmented_twice() -> None:
+    x, target = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8), np.array([0] * 8 + [1])
+    engine = Augmenter([augmentations.part("crop")], (8, 8))
+    given: dict[str, Any] = {"prepare": None, "num_classes": 2, "device": CPU, "batch_size": 8, "seed": 0}
+    feed = Feed(ArraySource(x), target, np.arange(9), images=True, augmenter=engine, balanced=True, **given)
+    images, classes = feed.batch(0)
+    rare = images[classes == 1].flatten(1).unique(dim=0)
+    assert (classes == 1).sum() >= 3
+    assert len(rare) > 1
+    again = feed.again(batch_size=8, seed=0, augmenter=engine, balanced=True)
+    assert torch.equal(again.batch(0)[0], images)
+    plain = feed.again(batch_size=8, seed=0, augmenter=None)
+    assert sorted(plain.stream.at(0)[0].tolist() + plain.stream.at(1)[0][:1].tolist()) == list(range(9))
+
+
+def _drawn(stream: Stream, step: int) -> list[tuple[int, int]]:
+    return list(zip(stream.visits(step).tolist(), stream.at(step)[0].tolist(), strict=True))

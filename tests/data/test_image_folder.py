@@ -40,6 +40,8 @@ def test_whole(folder: Make, cache: Path) -> None:
         "kind": "images",
         "size": [16, 16],
         "channels": 3,
+        "short_side": None,
+        "fit": "crop",
         "task": "classification",
         "target": None,
         "classes": ["ants", "bees"],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from trainwell.data.images import Frame, read_header, read_image, resize_array, strict_decoding
+from trainwell.data.images import BARS, Frame, read_header, read_image, read_photo, resize_array, strict_decoding
 from trainwell.errors import BadData
 
 
@@ -110,6 +110,33 @@ def test_large_jpeg_looks_as_if_resized_from_full_size(tmp_path: Path) -> None:
     Image.fromarray(smooth).save(tmp_path / "a.jpg", quality=95)
     expected = smooth.reshape(64, 8, 64, 8, 3).mean(axis=(1, 3))
     assert np.abs(read(tmp_path / "a.jpg", Frame(64, 64, 3)) - expected).max() < 4
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize("size", [(400, 200), (200, 400)])
+def test_letterbox_shows_all_of_it_between_bars(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", size, (250, 10, 10)).save(path)
+    pixels = read(path, Frame(20, 20, 3, "letterbox"))
+    pixels = pixels if size[0] > size[1] else pixels.transpose(1, 0, 2)
+    assert (pixels[:5] == BARS).all() and (pixels[15:] == BARS).all()
+    assert np.abs(pixels[5:15].astype(int) - (250, 10, 10)).max() <= 3
+    alike = resize_array(np.asarray(Image.open(path)), Frame(20, 20, 3, "letterbox"))
+    assert np.abs(alike.astype(int) - read(path, Frame(20, 20, 3, "letterbox"))).max() <= 3
+
+
+def test_a_photo_is_kept_whole_and_never_enlarged(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:600, :901]
+    wave = np.sin(rows / 40) + np.cos(columns / 60)
+    image = Image.fromarray(((wave + 2) * 63).astype(np.uint8))
+    image.save(tmp_path / "a.jpg", quality=95)
+    found = read_photo(tmp_path / "a.jpg", 100, 3)  # decoded at 1/4
+    assert found.pixels.shape == (100, 150, 3) and found.size == (901, 600) and found.mode == "L"
+    whole = np.asarray(image.resize((150, 100), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(found.pixels[..., 0] - whole).mean() < 2  # 901 columns are decoded as 226, the last in part
+    assert read_photo(tmp_path / "a.jpg", 1000, 1).pixels.shape == (600, 901, 1)
+    assert read_photo(tmp_path / "a.jpg", 100, 1, "letterbox").pixels.shape == (100, 100, 1)
+    assert read_photo(tmp_path / "a.jpg", 1000, 1, "letterbox").pixels.shape == (901, 901, 1)
 
 
 def test_resize_array_equals_the_way_of_files(tmp_path: Path, noise: Callable[..., Image.Image]) -> None:

@@ -140,5 +140,5 @@ def test_channels_are_what_most_have(tmp_path: Path, grey: int, colour: int, cha
 
 
 def test_small_files_are_decoded_by_one_thread() -> None:
-    assert Survey(Frame(32, 32, 3), 32 * 32).num_threads(8) == 1
-    assert Survey(Frame(128, 128, 3), 500 * 375).num_threads(8) == 8
+    assert Survey(Frame(32, 32, 3), 32 * 32, None, 32 * 32).num_threads(8) == 1
+    assert Survey(Frame(128, 128, 3), 500 * 375, None, 128 * 128).num_threads(8) == 8

@@ -237,6 +237,7 @@ def test_every_parameter_reaches_the_recipe() -> None:
         "penalties": "l1,max_norm",
         "clip": "value",
         "average": "swa",
+        "balance": "none",
         "bias": 0.01,
         "last_bias": "prior",
         "norm_bias_rate": 2.0,
@@ -278,6 +279,8 @@ def test_every_parameter_reaches_the_recipe() -> None:
         ({"patience": 3}, BadValue, "Give valid_fraction"),
         ({"keep": "best"}, BadValue, "Give valid_fraction"),
         ({"views": "flip"}, BadValue, "no images"),
+        ({"balance": "prior"}, BadValue, "every class has 50 training samples"),
+        ({"edits": "transfer=head"}, BadValue, "take trainwell.finetune"),
         ({"warm_start": "yes"}, BadValue, "warm_start='yes'"),
         ({"device": "gpu"}, BadValue, "gpu"),
         ({"model": "lenet"}, BadValue, "takes images"),
@@ -291,6 +294,15 @@ def test_what_cannot_be_is_refused(parameters: dict[str, Any], error: type, mess
     with pytest.raises(error, match=message) as raised:
         tw.Classifier(**parameters).fit(X, Y)
     assert isinstance(raised.value, ValueError)
+
+
+@pytest.mark.parametrize("balance", ["weights", "sampler", "prior"])
+def test_rare_classes_are_found_where_they_are_balanced(balance: str) -> None:
+    rows, x = np.r_[50:100, 100:104], X[:, :2]  # versicolor, and four of virginica, of which the rest is looked for
+    plain, made = (tw.Classifier(**SHORT, balance=how).fit(x[rows], Y[rows]) for how in (None, balance))
+    assert (made.predict(x[104:]) == 2).mean() > (plain.predict(x[104:]) == 2).mean() + 0.2
+    with pytest.raises(BadValue, match="and sample_weight both say"):
+        tw.Classifier(**SHORT, balance=balance).fit(X[rows], Y[rows], sample_weight=np.ones(54))
 
 
 def test_weights_that_cannot_act_are_refused() -> None:

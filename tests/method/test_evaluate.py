@@ -11,7 +11,7 @@ from sklearn import datasets, metrics
 
 from trainwell import Options, Run, evaluate, fit
 from trainwell.errors import BadData
-from trainwell.method.evaluate import calibration_error
+from trainwell.method.evaluation.figures import calibration_error
 from trainwell.method.screen import Silent
 
 NO_CHECKS = Options(checks=False)
@@ -26,12 +26,17 @@ def columns(name: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Trained on arrays."""
-    return fit(columns("iris"), ["epochs=40"], out=tmp_path_factory.mktemp("arrays") / "run", options=NO_CHECKS)
+    return fit(
+        columns("iris"),
+        ["epochs=40", "precision=fp32"],
+        out=tmp_path_factory.mktemp("arrays") / "run",
+        options=NO_CHECKS,
+    )
 
 
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return fit("iris", ["epochs=40"], out=tmp_path_factory.mktemp("iris") / "run", options=NO_CHECKS)
+    return fit("iris", ["epochs=40", "precision=fp32"], out=tmp_path_factory.mktemp("iris") / "run", options=NO_CHECKS)
 
 
 def predicted(run: Run, x: np.ndarray) -> np.ndarray:
@@ -72,7 +77,7 @@ def test_classes_against_sklearn(flowers: Run) -> None:
 
 def test_values_against_sklearn(tmp_path: Path) -> None:
     x, y = columns("diabetes")
-    run = fit((x, y), ["epochs=40"], out=tmp_path / "run", options=NO_CHECKS)
+    run = fit((x, y), ["epochs=40", "precision=fp32"], out=tmp_path / "run", options=NO_CHECKS)
     found = evaluate(run, (x, y))
     scale = run.target()
     assert scale is not None
@@ -115,6 +120,17 @@ def test_samples_that_the_run_has_seen_are_told(flowers: Run) -> None:
 
 def test_its_own_rows_set_aside_are_not_told_as_seen(iris: Run) -> None:
     assert evaluate(iris, "iris").seen == 0
+
+
+def test_a_data_set_of_ones_own_is_scored_whole(tmp_path: Path) -> None:
+    x, y = columns("iris")
+    own = torch.utils.data.TensorDataset(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
+    run = fit(own, ["epochs=3", "precision=fp32"], out=tmp_path / "run", options=NO_CHECKS)
+    found = evaluate(run, own)
+    assert (found.part, found.count) == ("test", 150)
+    with torch.no_grad():
+        answer = run.model()(own.tensors[0]).argmax(1).numpy()
+    assert found.metrics["accuracy"] == metrics.accuracy_score(y, answer)
 
 
 def test_a_class_may_be_missing_from_the_data(flowers: Run) -> None:

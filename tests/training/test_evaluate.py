@@ -11,9 +11,12 @@ from torch import nn
 from torch.nn import functional
 
 from trainwell.data.batches import ArraySource, Feed
+from trainwell.data.photos import Photos
+from trainwell.data.views import Views
+from trainwell.preprocessing import Affine
 from trainwell.training import evaluate
 from trainwell.training.engine import Engine
-from trainwell.training.evaluate import outputs, score
+from trainwell.training.evaluate import outputs, predicted, score
 from trainwell.training.loop import Trainer
 
 CPU = torch.device("cpu")
@@ -124,3 +127,90 @@ def test_views_are_averages_of_logits(make: Callable[..., Trainer]) -> None:
     for views, logits in expected.items():
         found, _ = outputs(model, trainer.valid, trainer.engine, views)
         assert torch.allclose(found, logits.softmax(1), atol=1e-5), views
+
+
+SIDE = 8
+PREPARE = Affine(np.array([0.4, 0.5, 0.6]), np.array([0.2, 0.25, 0.3]), 255.0)
+
+
+def looker(num_outputs: int = 3) -> nn.Module:
+    """A network that tells every pixel from every other."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE * 3, num_outputs)).eval()
+
+
+def ten(whole: np.ndarray, side: int = SIDE) -> list[np.ndarray]:
+    """AlexNet's ten crops of images (n, H, W, C), written out."""
+    height, width = whole.shape[1:3]
+    down, across = height - side, width - side
+    corners = [(0, 0), (0, across), (down, 0), (down, across), (down // 2, across // 2)]
+    five = [whole[:, top : top + side, left : left + side] for top, left in corners]
+    return five + [crop[:, :, ::-1] for crop in five]
+
+
+def by_hand(model: nn.Module, crops: list[np.ndarray], classes: bool = True) -> torch.Tensor:
+    """The mean over crops of what the network says, the preprocessing written out."""
+    found = []
+    for crop in crops:
+        values = (crop / 255 - np.array([0.4, 0.5, 0.6])) / np.array([0.2, 0.25, 0.3])
+        with torch.no_grad():
+            output = model(torch.from_numpy(values.astype(np.float32)).permute(0, 3, 1, 2))
+        found.append(output.softmax(1) if classes else output)
+    return torch.stack(found).mean(0)
+
+
+def images(count: int, height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def averaged(images: np.ndarray | Photos, rows: np.ndarray, views: Views, **given: Any) -> torch.Tensor:
+    model = looker()
+    return predicted(model, images, rows, ENGINE, prepare=PREPARE, views=views, side=SIDE, **{"classes": True} | given)
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_ten_crops_of_images_at_their_own_scale(classes: bool) -> None:
+    x, rows = images(6, 12, 12), np.array([4, 0, 5])
+    found = averaged(x, rows, Views(10, (12,)), classes=classes)
+    assert torch.allclose(found, by_hand(looker(), ten(x[rows]), classes), atol=1e-6)
+    assert not torch.allclose(found, by_hand(looker(), ten(x[rows])[:5], classes), atol=1e-3)
+
+
+def test_several_scales_of_small_images_are_scaled_up_first() -> None:
+    x = images(4, SIDE, SIDE)
+    crops = []
+    for scale in (11, 14):
+        planes = torch.from_numpy(x).permute(0, 3, 1, 2)
+        whole = functional.interpolate(planes, (scale, scale), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+        crops += ten(whole.numpy())[:5]
+    found = averaged(x, np.arange(4), Views(5, (11, 14)))
+    assert torch.allclose(found, by_hand(looker(), crops), atol=1e-6)
+
+
+def test_photos_of_many_sizes_are_cut_where_they_are() -> None:
+    wide, high = images(2, 12, 20), images(1, 18, 12)
+    photos = Photos.of([wide[0], high[0], wide[1]], side=SIDE)
+    found = averaged(photos, np.arange(3), Views(10, (12,)))
+    assert torch.allclose(found[[0, 2]], by_hand(looker(), ten(wide)), atol=1e-6)
+    assert torch.allclose(found[[1]], by_hand(looker(), ten(high)), atol=1e-6)
+
+
+def test_a_prediction_does_not_depend_on_the_others_beside_it() -> None:
+    small, large = images(2, SIDE, SIDE), images(2, 12, 20)
+    views, mixed = Views(5, (11,)), Photos.of([small[0], large[0], small[1], large[1]], side=SIDE)
+    together = averaged(mixed, np.arange(4), views)
+    assert torch.allclose(together, averaged(mixed, np.arange(4), views, batch=1), atol=1e-7)
+    assert torch.allclose(together[[0, 2]], averaged(small, np.arange(2), views), atol=1e-7)
+
+
+def test_the_plain_view_and_its_mirror_image(make: Callable[..., Trainer]) -> None:
+    trainer = make({"name": "convnet", "width": 4}, layout="channels_last")
+    assert trainer.valid is not None
+    x, _ = next(trainer.valid.passes(1000))
+    with torch.no_grad():
+        both = [trainer.model.eval()(each).softmax(1) for each in (x, x.flip(3))]
+    found, _ = outputs(trainer.model, trainer.valid, trainer.engine, Views(flips=True))
+    assert torch.allclose(found, (both[0] + both[1]) / 2, atol=1e-6)
+    found, _ = outputs(trainer.model, trainer.valid, trainer.engine, Views())
+    assert torch.allclose(found, both[0], atol=1e-6)

@@ -13,6 +13,9 @@ Facts of a member:
     mixes_labels: Whether the targets change too.
     mirrors: `left_right` or `up_down` where it may mirror an image, which changes what digits and letters read as.
     needs_classes: Whether it has no meaning for values to predict.
+    photo_scale: Short side, relative to the image size, at which photos are kept whole for it, or the argument of which
+        this is the inverse. A member with this fact also takes as `size` those of N photos, (N, 2) int64, and its
+        window is then one of the photo.
 """
 
 from dataclasses import dataclass

@@ -19,15 +19,19 @@ _TRIES = 10  # as the usual implementations have it; the whole image is taken af
     mixes_labels=False,
     mirrors=None,
     needs_classes=False,
+    photo_scale=256 / 224,
 )
-def resized_crop(draws: Draws, size: tuple[int, int], *, min_area: float = 0.08, max_ratio: float = 4 / 3) -> Geometry:
+def resized_crop(
+    draws: Draws, size: tuple[int, int] | torch.Tensor, *, min_area: float = 0.08, max_ratio: float = 4 / 3
+) -> Geometry:
     """Cut a window of random area and aspect ratio out of the image and scale it to the full size.
 
     Definition: the area is a share a of the image's, uniform in [`min_area`, 1]; the aspect ratio r = width / height is
     log-uniform in [1 / `max_ratio`, `max_ratio`]; width sqrt(a r H W) and height sqrt(a H W / r) are rounded to whole
     pixels and the place is uniform. What does not fit is drawn again, up to 10 times; then the largest window in the
     middle is taken whose ratio is within the range. The paper says "aspect ratio chosen randomly between 3/4 and 4/3";
-    drawn on the logarithm, neither shape is favoured.
+    drawn on the logarithm, neither shape is favoured. Photos are kept whole for it at a short side of 256 / 224 of the
+    image size, and it cuts from all of them.
 
     Reach for it with photos and a network that trains for many epochs: it shows things at all sizes.
 
@@ -39,7 +43,7 @@ def resized_crop(draws: Draws, size: tuple[int, int], *, min_area: float = 0.08,
 
     Args:
         draws: Randomness of this batch, N images.
-        size: Height and width of the images in pixels.
+        size: Height and width of the images in pixels, or those of each photo, (N, 2) int64.
         min_area: Smallest share of the image's area.
         max_ratio: Largest ratio of width and height, and of height and width.
 
@@ -52,9 +56,10 @@ def resized_crop(draws: Draws, size: tuple[int, int], *, min_area: float = 0.08,
     Reference:
         Szegedy et al., "Going Deeper with Convolutions", 2015, section 6 (training methodology).
     """
-    height, width = size
-    rows = torch.full((len(draws),), min(height, round(width * max_ratio)))
-    columns = torch.full((len(draws),), min(width, round(height * max_ratio)))
+    sides = torch.as_tensor(size).expand(len(draws), 2)
+    height, width = sides.unbind(1)
+    rows = torch.minimum(height, (width.double() * max_ratio).round().long())
+    columns = torch.minimum(width, (height.double() * max_ratio).round().long())
     place = torch.stack((draws.uniform(), draws.uniform()), dim=1).to(torch.float64)
     found = torch.zeros(len(draws), dtype=torch.bool)
     for _ in range(_TRIES):
@@ -68,6 +73,6 @@ def resized_crop(draws: Draws, size: tuple[int, int], *, min_area: float = 0.08,
         if bool(found.all()):  # nothing is drawn behind this, so that it makes no difference to any image
             break
     extent = torch.stack((rows, columns), dim=1)
-    room = torch.tensor(size) - extent
+    room = sides - extent
     first = torch.where(found[:, None], (place * (room + 1)).floor(), room // 2)
     return Geometry(window=torch.cat((first, extent), dim=1).to(torch.float32))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +13,30 @@ if TYPE_CHECKING:
     from trainwell.method.evaluate import Evaluation
 
 _WIDEST_CONFUSION = 20  # classes up to which the confusion matrix is printed
+_MOST_MISTAKES = 5  # printed
 
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
     source: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)],
+    views: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[crops=1|5|10] [scales=N,N] [flips=true]",
+            help="Average over crops of each image, over scales of its short side, and over mirror images.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures, the list of mistakes and all figures.", show_default=False),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Compare with another run on the same samples.")
+    ] = None,
+    temperature: Annotated[
+        bool, typer.Option("--temperature", help="Calibrate the probabilities on the run's validation rows.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     target: Target = None,
     cache: Cache = None,
@@ -25,26 +44,76 @@ def command(
     device: Device = "auto",
     keep_memory: KeepMemory = True,
 ) -> None:
-    """Metrics, per-class figures and the confusion matrix of a run on data it has not learnt from."""
-    from trainwell.method.evaluate import evaluate  # torch is imported when a verb needs it
+    """Metrics, per-class figures, confusion and worst mistakes of a run on data it has not learnt from."""
+    from trainwell.data.views import Views  # torch is imported when a verb needs it
+    from trainwell.method.evaluate import evaluate
     from trainwell.method.look import Options
+    from trainwell.record import finite
     from trainwell.training.machine import keep_memory as keep
 
+    wanted = Views.parse(views or [])
     if keep_memory:
         keep()
     options = Options(target=target, max_broken=max_broken, cache=cache, device=device)
-    found = evaluate(run, source, options=options, screen=Terminal(aside=True))
-    print(json.dumps(found.json(), indent=1) if as_json else _table(found))
+    found = evaluate(
+        run,
+        source,
+        views=wanted,
+        temperature=temperature,
+        against=against,
+        out=out,
+        options=options,
+        screen=Terminal(aside=True),
+    )
+    print(json.dumps(finite(found.json()), indent=1) if as_json else _table(found))
 
 
 def _table(found: "Evaluation") -> str:
     """The evaluation as plain text; the first line is the main metric and its value."""
     lines = [f"{name} {value:.4f}" for name, value in found.metrics.items()]
     lines.append(f"samples {found.count} ({found.part})")
-    if not found.per_class:
-        return "\n".join(lines)
+    if found.temperature is not None:
+        lines += _temperature(found.temperature)
+    if found.views["beside"]:
+        lines += ["", *_views(found.views)]
+    if found.against is not None:
+        theirs = "  ".join(f"{name} {value:.4f}" for name, value in found.against["metrics"][1].items())
+        lines += ["", found.against["text"], f"{found.against['names'][1]}: {theirs}"]
+    if found.per_class:
+        lines += ["", *_classes(found)]
+    if found.mistakes:
+        lines += ["", *_mistakes(found.mistakes[:_MOST_MISTAKES])]
+    if found.written:
+        lines += ["", "written:", *(f"  {path}" for path in found.written)]
+    return "\n".join(lines)
+
+
+def _temperature(scaled: dict[str, Any]) -> list[str]:
+    error, loss = scaled["calibration_error"], scaled["log_loss"]
+    return [
+        f"temperature {scaled['value']:.4f}, fitted on {scaled['fitted_on']}: "
+        f"calibration_error {error['before']:.4f} -> {error['after']:.4f}, "
+        f"log_loss {loss['before']:.4f} -> {loss['after']:.4f}"
+    ]
+
+
+def _views(views: dict[str, Any]) -> list[str]:
+    """What was averaged over, its cost, and the gain over fewer views."""
+    cost = f"cost: {views['milliseconds_a_sample']:.2f} ms a sample, {views['seconds']:.2f} s in all"
+    ratio = "" if views["ratio"] is None else f", {views['ratio']:.1f} times one view"
+    lines = [views["text"], cost + ratio]
+    for fewer in views["beside"]:
+        metrics = "  ".join(
+            f"{name} {value:.4f} ({views['metrics'][name] - value:+.4f})" for name, value in fewer["metrics"].items()
+        )
+        own = "" if fewer["count"] == 1 else f"{fewer['count']} views of the recipe, "
+        lines += [f"{own}{fewer['views']}: {metrics}", f"  {fewer['test']['text']}"]
+    return lines
+
+
+def _classes(found: "Evaluation") -> list[str]:
     width = max(len(name) for name in (*found.classes, "class"))
-    lines += ["", f"{'class':<{width}}  precision  recall      f1  support"]
+    lines = [f"{'class':<{width}}  precision  recall      f1  support"]
     for name, row in found.per_class.items():
         lines.append(
             f"{name:<{width}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7d}"
@@ -56,4 +125,25 @@ def _table(found: "Evaluation") -> str:
             f"{name:<{width}}  " + "".join(f"{count:{cell}d}" for count in row)
             for name, row in zip(found.classes, found.confusion, strict=True)
         ]
-    return "\n".join(lines)
+    return lines
+
+
+def _mistakes(mistakes: list[dict[str, Any]]) -> list[str]:
+    """The worst mistakes, one a line."""
+    if "error" in mistakes[0]:
+        return [
+            "largest errors:",
+            *(f"  {m['file']}: said {_number(m['said'])}, true {_number(m['true'])}" for m in mistakes),
+        ]
+    return [
+        "worst mistakes:",
+        *(
+            f"  {m['file']}: said {m['said']} ({m['probability']:.4f}), true {m['true']} "
+            f"({m['probability_of_true']:.4f})"
+            for m in mistakes
+        ),
+    ]
+
+
+def _number(value: float | list[float]) -> str:
+    return ", ".join(f"{each:.6g}" for each in (value if isinstance(value, list) else [value]))

@@ -11,7 +11,7 @@ import typer
 
 from trainwell.errors import TrainwellError
 
-VERBS = ("fit", "check", "tune", "evaluate", "diagnose", "list", "explain")
+VERBS = ("fit", "check", "tune", "finetune", "evaluate", "predict", "diagnose", "list", "explain", "lab", "export")
 _EXIT_FAILED, _EXIT_REFUSED, _EXIT_INTERRUPTED = 3, 2, 130
 
 app = typer.Typer(

@@ -67,13 +67,13 @@ class Terminal:
 
     def scored(self, line: dict[str, Any]) -> None:
         """An epoch line was written."""
-        name = "accuracy" if "train_accuracy" in line else "r2"
+        name = next(name for name in ("balanced_accuracy", "accuracy", "r2") if f"train_{name}" in line)
         parts = [(part, line[f"{part}_{name}"]) for part in ("train", "valid") if f"{part}_{name}" in line]
         self._scores = "  " + "  ".join(f"{part} {value:.4f}" for part, value in parts)
         self._epochs_seen += 1
         if self._epochs_seen <= _MOST_PLAIN_LINES or self._due():
             losses = "  ".join(f"{part} loss {line[f'{part}_loss']:.4f}" for part, _ in parts)
-            scores = self._scores.replace("  ", f"  {name} ", 1)
+            scores = self._scores.replace("  ", f"  {name.replace('_', ' ')} ", 1)
             self._print(f"epoch {line['epoch']:<6.4g} {losses} {scores}  {line['seconds']:.1f} s")
 
     def done(self) -> None:

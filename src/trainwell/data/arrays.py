@@ -90,7 +90,7 @@ def open_arrays(
     else:
         target = read_target(values, name="y", like=like, whole_are_classes=images)
     if images:
-        x, more = _as_images(x, image_size, like, source)
+        x, more = as_images(x, image_size, like, source)
         return _image_data(x, target, source, parts, seed, valid_fraction, given, content, [*notes, *more])
     if x.ndim != 2:
         raise BadData(
@@ -162,7 +162,7 @@ def _gather(
     return x, np.atleast_1d(y), given, notes
 
 
-def _as_images(
+def as_images(
     x: np.ndarray, image_size: int | None, like: Mapping[str, Any] | None, source: str
 ) -> tuple[np.ndarray, list[str]]:
     """uint8 (N, H, W, C), and how the array was understood."""
@@ -180,14 +180,15 @@ def _as_images(
             f"{source} has images of {count(channels, 'channel')}, and the model was trained on {like['channels']}."
         )
     wanted = Wanted.of(image_size, like)
-    frame = Frame(wanted.height or height, wanted.width or width, channels)
+    frame = Frame(wanted.height or height, wanted.width or width, channels, wanted.fit)
     if frame.shape != x.shape[1:]:
         if channels not in (1, 3):
             raise BadData(
                 f"{source}: images of {channels} channels cannot be scaled to {frame.width} x {frame.height}."
             )
         x = np.stack([resize_array(image, frame) for image in x])
-        notes.append(f"scaled from {width} x {height} and centre-cropped to {frame.width} x {frame.height}")
+        done = "with grey bars" if frame.fit == "letterbox" else "and centre-cropped"
+        notes.append(f"scaled from {width} x {height} {done} to {frame.width} x {frame.height}")
     return np.ascontiguousarray(x), notes
 
 

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from trainwell.augmentations import Colour, Geometry, Mask, Mix, Plan, augmentations
 from trainwell.data.colour import apply_colour
+from trainwell.data.cut import cut, middle
 from trainwell.data.geometry import moved
+from trainwell.data.photos import Photos
 from trainwell.draws import Draws
 from trainwell.errors import BadValue
 from trainwell.family import Part
@@ -38,6 +40,7 @@ class Augmenter:
         covariance: Tensor | None = None,
     ) -> None:
         self._members = [(part.name, augmentations.bind(part)) for part in parts]
+        self._cropper = next((i for i, part in enumerate(parts) if photo_scale(part) is not None), None)
         self._size = size
         self._fill, self._covariance = fill, covariance
         on_pixels = [name for name, make in self._members if size is None and _needs_images(make)]
@@ -49,16 +52,47 @@ class Augmenter:
         self._colours: list[Colour] = []
         self._masks: list[Mask] = []
         self._mixes: list[Mix] = []
+        self._window: Tensor | None = None
 
-    def draw(self, draws: Draws) -> None:
-        """Draw for the batch what each member does to each image."""
+    def draw(self, draws: Draws, sizes: Tensor | None = None) -> None:
+        """Draw for the batch what each member does to each image.
+
+        Args:
+            draws: Randomness of this batch, N images.
+            sizes: Height and width of each one's photo, (N, 2) int64, where crops are cut from whole photos; the first
+                member that crops at several scales then does so. That comes before all else, whatever its place.
+        """
         asked: list[Plan] = []
+        self._window = None
         for place, (name, make) in enumerate(self._members):
-            asked += _plans(make, draws.of(name, place), self._size or (1, 1))
+            if sizes is not None and place == self._cropper:
+                (crop,) = _plans(make, draws.of(name, place), sizes)
+                assert isinstance(crop, Geometry), "what crops asks for a geometry"
+                self._window = crop.window
+            else:
+                asked += _plans(make, draws.of(name, place), self._size or (1, 1))
         self._geometries = [plan for plan in asked if isinstance(plan, Geometry)]
         self._colours = [plan for plan in asked if isinstance(plan, Colour)]
         self._masks = [plan for plan in asked if isinstance(plan, Mask)]
         self._mixes = [plan for plan in asked if isinstance(plan, Mix)]
+
+    def crops(self, photos: Photos, rows: Tensor) -> Tensor:
+        """The drawn crops of these photos, or their middles where none was asked for, (N, S, S, C) uint8.
+
+        Flips that come next are done on the way, and are not done by `pixels` again.
+        """
+        at = rows.numpy()
+        if self._window is None:
+            boxes = middle(photos.heights[at], photos.widths[at])
+        else:
+            first, extent = self._window.double().numpy().reshape(-1, 2, 2).swapaxes(0, 1)
+            boxes = np.concatenate((first, first + extent), axis=1)
+        mirrored = np.zeros(len(at), bool)
+        while self._geometries and _only_flips(self._geometries[0]):
+            flip = self._geometries.pop(0).flip
+            assert flip is not None, "a geometry that only flips has flips"
+            mirrored ^= flip.numpy()
+        return cut(photos, at, boxes, photos.side, mirrored=mirrored)
 
     def pixels(self, x: Tensor) -> Tensor:
         """The drawn batch before preprocessing: geometry, then colour, then masks.
@@ -121,7 +155,21 @@ class Augmenter:
         return x
 
 
-def _plans(make: Callable[..., Any], draws: Draws, size: tuple[int, int]) -> tuple[Plan, ...]:
+def photo_scale(part: Part) -> float | None:
+    """Short side, relative to the image size, at which photos are kept for this augmentation; None for most."""
+    member = augmentations[part.name]
+    scale = member.facts.get("photo_scale")
+    if isinstance(scale, str):
+        return 1 / float(part.args.get(scale, member.hyper[scale].default))
+    return scale
+
+
+def _only_flips(geometry: Geometry) -> bool:
+    """Whether nothing but mirroring left and right is asked for."""
+    return all((value is not None) == (name == "flip") for name, value in vars(geometry).items())
+
+
+def _plans(make: Callable[..., Any], draws: Draws, size: tuple[int, int] | Tensor) -> tuple[Plan, ...]:
     """What a member asks for, which may be several things."""
     asked = make(draws, size)
     return asked if isinstance(asked, tuple) else (asked,)

@@ -2,12 +2,12 @@
 
 The order is an endless stream: epoch after epoch, each a permutation drawn from (seed, epoch), cut into batches of
 one size. Every sample is visited once an epoch, no batch is short, and a last batch of one sample never comes about; a
-batch may hold the end of one epoch and the start of the next.
+batch may hold the end of one epoch and the start of the next. Where every class is to be drawn alike often an epoch has
+as many samples, of each class the next ones of its own endless stream.
 """
 
 import copy
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from trainwell.data.augment import Augmenter
-from trainwell.draws import Draws, order
+from trainwell.data.cut import tensor_of
+from trainwell.data.photos import Photos
+from trainwell.draws import Draws, generator, order
 from trainwell.errors import BadData
 
 _IN_DEVICE_MEMORY = 0.25  # share of a GPU's free memory that the data may take
@@ -39,9 +41,7 @@ class ArraySource:
     """
 
     def __init__(self, x: np.ndarray | Tensor) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a read-only map is only ever read here
-            self._x = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+        self._x = tensor_of(x) if isinstance(x, np.ndarray) else x
 
     def __len__(self) -> int:
         return len(self._x)
@@ -56,6 +56,23 @@ class ArraySource:
         free, _ = torch.cuda.mem_get_info(device)
         fits = self._x.numel() * self._x.element_size() < _IN_DEVICE_MEMORY * free
         return ArraySource(self._x.to(device)) if fits else self
+
+
+class PhotoSource:
+    """Photos of many sizes: as they are, the middle square of each.
+
+    Args:
+        photos: The photos.
+    """
+
+    def __init__(self, photos: Photos) -> None:
+        self.photos = photos
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def take(self, rows: Tensor) -> Tensor:
+        return self.photos.squares(rows.numpy())
 
 
 class DatasetSource:
@@ -82,6 +99,13 @@ class DatasetSource:
         return torch.stack(items)
 
 
+def source_of(x: Any) -> Source:
+    """Where the samples of data come from: an array or tensor, photos, or a torch Dataset."""
+    if isinstance(x, Photos):
+        return PhotoSource(x)
+    return ArraySource(x) if isinstance(x, np.ndarray | Tensor) else DatasetSource(x)
+
+
 class Stream:
     """Which samples a step sees.
 
@@ -89,11 +113,14 @@ class Stream:
         count: Samples of the training split.
         batch_size: Samples a step, at most `count`.
         seed: Seed of the run.
+        classes: Class of each sample, (count,): each class is then drawn alike often, to one sample, and within it each
+            sample. A class without samples is left out. None visits each sample once an epoch.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+    def __init__(self, count: int, batch_size: int, seed: int, classes: Tensor | None = None) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
-        self._orders: dict[int, Tensor] = {}
+        self._members = None if classes is None else _members(classes)
+        self._epochs: dict[int, tuple[Tensor, np.ndarray]] = {}
 
     def steps(self, epochs: float) -> int:
         """Steps that this many epochs take: at least one, rounded to the nearest."""
@@ -103,17 +130,49 @@ class Stream:
         """Indices into the split, (B,) int64; the epoch of the first; how many belong to that epoch."""
         epoch, start = divmod(step * self.batch_size, self.count)
         here = min(self.batch_size, self.count - start)
-        indices = self._order(epoch)[start : start + here]
+        indices = self._epoch(epoch)[0][start : start + here]
         if here < self.batch_size:
-            indices = torch.cat((indices, self._order(epoch + 1)[: self.batch_size - here]))
+            indices = torch.cat((indices, self._epoch(epoch + 1)[0][: self.batch_size - here]))
         return indices, epoch, here
 
-    def _order(self, epoch: int) -> Tensor:
-        found = self._orders.get(epoch)
-        if found is None:
-            self._orders = {e: o for e, o in self._orders.items() if e >= epoch - 1}
-            found = self._orders[epoch] = torch.from_numpy(order(self.seed, epoch, self.count))
+    def visits(self, step: int) -> np.ndarray:
+        """How often each of the samples `at` a step was drawn before, (B,) int64: what tells its draws apart."""
+        epoch, start = divmod(step * self.batch_size, self.count)
+        found = self._epoch(epoch)[1][start : start + self.batch_size]
+        if len(found) < self.batch_size:
+            found = np.concatenate((found, self._epoch(epoch + 1)[1][: self.batch_size - len(found)]))
         return found
+
+    def _epoch(self, epoch: int) -> tuple[Tensor, np.ndarray]:
+        """The samples of an epoch in order, and how often each was drawn before."""
+        found = self._epochs.get(epoch)
+        if found is None:
+            self._epochs = {e: o for e, o in self._epochs.items() if e >= epoch - 1}
+            indices, visits = order(self.seed, epoch, self.count), np.full(self.count, epoch)
+            if self._members is not None:
+                drawn = [self._of_class(number, epoch) for number in range(len(self._members))]
+                visits = np.concatenate([of_class for _, of_class in drawn])[indices]
+                indices = np.concatenate([members for members, _ in drawn])[indices]
+            found = self._epochs[epoch] = torch.from_numpy(indices), visits
+        return found
+
+    def _of_class(self, number: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The samples of a class in an epoch, and how often each was drawn before."""
+        assert self._members is not None
+        members = self._members[number]
+        # floor((x + k) / K) over k = 0 .. K - 1 add up to x: the shares of the classes fill an epoch, and no more.
+        first, last = ((epochs * self.count + number) // len(self._members) for epochs in (epoch, epoch + 1))
+        visits = np.arange(first, last) // len(members)
+        turns = range(visits[0], visits[-1] + 1)
+        drawn = np.concatenate([generator("class", self.seed, number, turn).permutation(members) for turn in turns])
+        start = first - turns[0] * len(members)
+        return drawn[start : start + len(visits)], visits
+
+
+def _members(classes: Tensor) -> list[np.ndarray]:
+    """The samples of each class that has any."""
+    numbers = classes.cpu().numpy()
+    return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
 
 
 class Feed:
@@ -131,6 +190,7 @@ class Feed:
         batch_size: Samples a step.
         seed: Seed of the run.
         augmenter: Augmentations of the training batches; None for none.
+        balanced: Whether training steps draw every class alike often.
     """
 
     def __init__(
@@ -146,12 +206,13 @@ class Feed:
         batch_size: int,
         seed: int,
         augmenter: Augmenter | None = None,
+        balanced: bool = False,
     ) -> None:
         self._images, self._prepare, self._device, self._augmenter = images, prepare, device, augmenter
         self._rows = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
         self.num_classes = num_classes
         self.target = torch.as_tensor(target).index_select(0, self._rows).to(device)
-        self.stream = Stream(len(rows), batch_size, seed)
+        self.stream = Stream(len(rows), batch_size, seed, self.target if balanced else None)
         source = source.placed(device) if isinstance(source, ArraySource) else source
         self._ready: Tensor | None = None
         if not images and isinstance(source, ArraySource) and prepare is not None:
@@ -159,10 +220,11 @@ class Feed:
             self._ready = prepare.apply(source.take(self._rows).to(device, torch.float32))
         self._source = source
 
-    def again(self, *, batch_size: int, seed: int, augmenter: Augmenter | None) -> "Feed":
+    def again(self, *, batch_size: int, seed: int, augmenter: Augmenter | None, balanced: bool = False) -> "Feed":
         """A feed of the same samples in another order: what was prepared of them is shared."""
         feed = copy.copy(self)
-        feed.stream, feed._augmenter = Stream(len(self), batch_size, seed), augmenter
+        feed.stream = Stream(len(self), batch_size, seed, self.target if balanced else None)
+        feed._augmenter = augmenter
         return feed
 
     def __len__(self) -> int:
@@ -175,12 +237,11 @@ class Feed:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Input and target of a training step, augmented."""
-        indices, epoch, here = self.stream.at(step)
+        indices, _, _ = self.stream.at(step)
         if self._augmenter is None:
             return self._input(indices, None), self._targets(indices)
-        epochs = np.full(len(indices), epoch)
-        epochs[here:] += 1
-        self._augmenter.draw(Draws(self.stream.seed, epochs, indices.numpy()))
+        draws = Draws(self.stream.seed, self.stream.visits(step), indices.numpy())
+        self._augmenter.draw(draws, self._sizes(indices))
         return self._augmenter.mix(self._input(indices, self._augmenter), self._targets(indices), self.num_classes)
 
     def clean(self, step: int) -> tuple[Tensor, Tensor]:
@@ -193,6 +254,18 @@ class Feed:
         chosen = torch.as_tensor(indices)
         return self._input(chosen, None), self._targets(chosen)
 
+    def varied(self, indices: Tensor, visit: int) -> Tensor:
+        """Input of chosen samples of the split, (n,) int64, as the augmentations make them when they come once more.
+
+        Args:
+            indices: Which samples.
+            visit: How often they have come before.
+        """
+        assert self._augmenter is not None, "only a feed that augments can vary its samples"
+        draws = Draws(self.stream.seed, np.full(len(indices), visit), indices.numpy())
+        self._augmenter.draw(draws, self._sizes(indices))
+        return self._input(indices, self._augmenter)
+
     def passes(self, size: int, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """All samples of the split, or `limit` of them evenly spaced, in batches, as they are."""
         count = len(self) if limit is None else min(limit, len(self))
@@ -203,10 +276,21 @@ class Feed:
     def _targets(self, indices: Tensor) -> Tensor:
         return self.target.index_select(0, indices.to(self._device) if self._device.type != "cpu" else indices)
 
+    def _sizes(self, indices: Tensor) -> Tensor | None:
+        """Height and width of the photos, (n, 2) int64; None for images of one size."""
+        if not isinstance(self._source, PhotoSource):
+            return None
+        rows, photos = self._rows.index_select(0, indices).numpy(), self._source.photos
+        return torch.from_numpy(np.stack((photos.heights[rows], photos.widths[rows]), axis=1))
+
     def _input(self, indices: Tensor, augmenter: Augmenter | None) -> Tensor:
         if self._ready is not None:
             return self._ready.index_select(0, indices if self._device.type == "cpu" else indices.to(self._device))
-        x = self._source.take(self._rows.index_select(0, indices))
+        rows = self._rows.index_select(0, indices)
+        if augmenter is not None and isinstance(self._source, PhotoSource):
+            x = augmenter.crops(self._source.photos, rows)
+        else:
+            x = self._source.take(rows)
         if self._device.type == "cuda" and x.device.type == "cpu":
             x = x.pin_memory().to(self._device, non_blocking=True)
         if not self._images:

@@ -1,5 +1,6 @@
 """Columns of a table -> float32 features, by a plain state that is fitted on the training rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,54 @@ def feature_names(columns: list[dict[str, Any]]) -> list[str]:
             names += [f"{name} = {level}" for level in state["levels"]]
             names += [f"{name} is missing"] if state["gaps"] else []
     return names
+
+
+def surprises(frame: pl.DataFrame, columns: list[dict[str, Any]]) -> list[str]:
+    """What rows hold that the training rows did not, and how it is encoded, in words.
+
+    Args:
+        frame: The table, which has all columns that the state names.
+        columns: What `fit_columns` gave.
+    """
+    found = []
+    for state in columns:
+        series, name = frame[state["name"]], f"column {state['name']!r}"
+        if state["kind"] == "number":
+            gaps = int(np.isnan(_numbers(series)).sum())
+            filled = f"filled with the median of the training rows, {state['median']:g}"
+        else:
+            words = _words(series)
+            gaps, filled = words.null_count(), "taken as no known level"
+            strange = words.drop_nulls().filter(~words.drop_nulls().is_in(state["levels"])).unique().sort().to_list()
+            if strange:
+                found.append(f"{name}: words that were not learnt, {filled}: {listed([repr(w) for w in strange])}")
+        if gaps and not state["gaps"]:
+            found.append(f"{name}: {count(gaps, 'gap')}, of which training had none, {filled}")
+    return found
+
+
+def is_frame(given: Any) -> bool:
+    """Whether an object is a frame of polars or pandas."""
+    return isinstance(given, pl.DataFrame) or (hasattr(given, "iloc") and hasattr(given, "columns"))
+
+
+def polars_frame(given: Any) -> pl.DataFrame:
+    """A frame of pandas as one of polars; one of polars is left as it is."""
+    if isinstance(given, pl.DataFrame):
+        return given
+    return pl.DataFrame([_column(str(name), given.iloc[:, k]) for k, name in enumerate(given.columns)])
+
+
+def _column(name: str, series: Any) -> pl.Series:
+    """A column of pandas; what is neither number nor date is text."""
+    kind = getattr(series.dtype, "kind", "O")
+    gaps = series.isna().to_numpy()
+    if kind in "biuf":
+        return pl.Series(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
+    if kind == "M" and getattr(series.dt, "tz", None) is None:
+        return pl.Series(name, series.to_numpy(dtype="datetime64[us]"))
+    values: Sequence[Any] = series.tolist()
+    return pl.Series(name, [None if gap else str(value) for gap, value in zip(gaps, values, strict=True)], pl.String)
 
 
 def _fit_column(series: pl.Series, keep: bool) -> tuple[dict[str, Any] | None, str, str]:

@@ -29,8 +29,8 @@ class Data:
     """A data set ready for training.
 
     Args:
-        x: Images as uint8 (N, H, W, C), read-only and memory-mapped where they come from files; a table as float32
-            (N, F), encoded and not yet standardised.
+        x: Images as uint8 (N, H, W, C), read-only and memory-mapped where they come from files, or `Photos` that pass
+            for them; a table as float32 (N, F), encoded and not yet standardised.
         y: Class indices, int64 (N,), or regression targets, float32 (N,) or (N, K).
         kind: `images` or `table`.
         task: `classification` or `regression`.
@@ -43,6 +43,7 @@ class Data:
         decoding: Plain JSON: all it takes to read new data alike; given back to `open_data` as `like`.
         facts: Plain JSON: what was found, for `data.json`.
         notes: The same in words, one line each, for the screen.
+        names: File of each row, relative to the source; empty where rows are not files.
     """
 
     x: np.ndarray
@@ -57,6 +58,7 @@ class Data:
     decoding: dict[str, Any]
     facts: dict[str, Any]
     notes: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """The content of `data.json`: plain JSON."""

@@ -71,7 +71,7 @@ class _Walk:
             except OSError as error:
                 self.unlisted.append(Quarantined(shown(folder), f"folder cannot be listed: {error.strerror}"))
                 entries = []
-            kept = [e for e in entries if not (e.name.startswith(".") or e.name.lower() in _SYSTEM_NAMES)]
+            kept = [e for e in entries if not is_passed_over(e.name)]
             self.num_hidden += len(entries) - len(kept)
             self._listed[folder] = kept
         return self._listed[folder]
@@ -104,6 +104,11 @@ class _Walk:
                 found.append((path, status.st_size, status.st_mtime_ns))
             except OSError:  # a dangling link; the reader will say so
                 found.append((path, -1, -1))
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a name is that of a hidden file, or of one that a system leaves behind."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def list_folder(root: Path, parts: str) -> Listing:

@@ -7,11 +7,12 @@ import stat
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import (
     BmpImagePlugin,
+    ExifTags,
     GifImagePlugin,
     Image,
     ImageFile,
@@ -24,6 +25,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from trainwell.data.cut import scaled
 from trainwell.errors import BadData
 
 MAX_PIXELS = 100_000_000  # a header that declares more is taken for a decompression bomb
@@ -41,7 +43,11 @@ FORMATS = (  # the JPEG reader takes the MPO files of phones along
     TiffImagePlugin.TiffImageFile.format,
     PpmImagePlugin.PpmImageFile.format,
 )
+MAX_RATIO = 4  # of the long side to the short one of a photo that is kept whole; of a longer one the middle is kept
+BARS = 128  # grey of the bars beside an image that is shown whole: the middle of the range
+Fit = Literal["crop", "letterbox"]
 _GREY_MODES = ("1", "L", "LA", "La", "I", "P (grey)")
+_TRANSPARENT_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 _ORIENTATION_SOURCES = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 
@@ -53,11 +59,13 @@ class Frame:
         height: In pixels.
         width: In pixels.
         channels: 1, grey, or 3, RGB.
+        fit: `crop` covers the frame and cuts the middle; `letterbox` shows all of the image, with grey bars beside it.
     """
 
     height: int
     width: int
     channels: int
+    fit: Fit = "crop"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -66,11 +74,13 @@ class Frame:
 
 
 class Decoded(NamedTuple):
-    """Pixels, uint8 (H, W, C), with the mode and size (width, height) of the file they came from."""
+    """Pixels, uint8 (H, W, C), with the mode and size (width, height) of the file they came from, and whether it was
+    turned upright."""
 
     pixels: np.ndarray
     mode: str
     size: tuple[int, int]
+    turned: bool = False
 
 
 class Header(NamedTuple):
@@ -83,7 +93,7 @@ class Header(NamedTuple):
 def read_image(path: str | os.PathLike[str], frame: Frame) -> Decoded:
     """Decode the first frame of a file, upright, on white where it is transparent, and bring it to `frame`.
 
-    An image is scaled so that it covers the frame and is cropped around its centre. 16-bit grey is scaled by 1/257.
+    An image is scaled and cropped, or given bars, as the frame says. 16-bit grey is scaled by 1/257.
 
     Raises:
         BadData: The reason, in a few words without the path.
@@ -91,15 +101,61 @@ def read_image(path: str | os.PathLike[str], frame: Frame) -> Decoded:
     content = _content(path)
     with _decoder_errors(content):
         image: Image.Image = _opened(content)
-        mode = mode_of(image)
-        size = image.size
+        mode, size = mode_of(image), image.size
         if size != (frame.width, frame.height):
-            side = max(frame.height, frame.width)  # JPEG only: decodes at 1/2, 1/4 or 1/8, and turning may follow
-            image.draft(None, (side, side))
+            _draft(image, max(frame.height, frame.width), frame.fit)
         image.load()
-        image = _cover(_coloured(_upright(image), frame.channels), frame)
+        upright, turned = _upright(image)
+        image = _fitted(_coloured(upright, frame.channels), frame)
         pixels = np.asarray(image, dtype=np.uint8).reshape(frame.shape)
-    return Decoded(pixels, mode, size)
+    return Decoded(pixels, mode, size, turned)
+
+
+def read_photo(path: str | os.PathLike[str], short_side: int, channels: int, fit: Fit = "crop") -> Decoded:
+    """Decode a file as `read_image` does, and keep all of it at a short side of at most `short_side`.
+
+    What is smaller is not enlarged. Of what is longer than `MAX_RATIO` times its short side the middle is kept.
+
+    Args:
+        path: The file.
+        short_side: In pixels.
+        channels: 1, grey, or 3, RGB.
+        fit: `letterbox` gives the image grey bars that make it a square of at most `short_side`.
+
+    Raises:
+        BadData: The reason, in a few words without the path.
+    """
+    content = _content(path)
+    with _decoder_errors(content):
+        image: Image.Image = _opened(content)
+        mode, size = mode_of(image), image.size
+        side = min(short_side, min(size) if fit == "crop" else max(size))
+        _draft(image, side, fit)
+        image.load()
+        upright, turned = _upright(image)
+        image = _coloured(upright, channels)
+        if fit == "letterbox":
+            image = _letterboxed(image, (side, side))
+        pixels = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
+        if fit == "crop":
+            pixels = np.ascontiguousarray(_middle_stretch(pixels))
+            long = min(MAX_RATIO * side, round(side * max(size) / min(size)))
+            pixels = scaled(pixels, *((side, long) if pixels.shape[0] < pixels.shape[1] else (long, side)))
+    return Decoded(pixels, mode, size, turned)
+
+
+def read_pixels(image: Image.Image, channels: int) -> Decoded:
+    """An image in memory, upright, on white where it is transparent, in its own size.
+
+    Raises:
+        BadData: The reason, in a few words.
+    """
+    with _decoder_errors(b""):
+        image.load()
+        upright, turned = _upright(_checked_size(image))
+        coloured = _coloured(upright, channels)
+        pixels = np.asarray(coloured, dtype=np.uint8).reshape(coloured.height, coloured.width, channels)
+    return Decoded(pixels, mode_of(image), image.size, turned)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -142,10 +198,15 @@ def is_grey(mode: str) -> bool:
     return mode in _GREY_MODES or mode.startswith("I;16")
 
 
+def is_transparent(mode: str) -> bool:
+    """Whether an image of this mode, as `mode_of` says it, has an alpha channel."""
+    return mode in _TRANSPARENT_MODES
+
+
 def resize_array(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     """Bring uint8 (H, W, C), with C 1 or 3, to the height and width of `frame` as files are brought to it."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    return np.asarray(_cover(image, frame)).reshape(frame.height, frame.width, pixels.shape[-1])
+    return np.asarray(_fitted(image, frame)).reshape(frame.height, frame.width, pixels.shape[-1])
 
 
 def _checked_stat(path: str | os.PathLike[str]) -> None:
@@ -205,13 +266,16 @@ def _unidentified(content: bytes) -> str:
     return "damaged: its header cannot be read" if content.startswith(known) else "not an image"
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+    """The image as its orientation tag wants it, and whether that turned or mirrored it."""
     if image.format != "TIFF" and not any(source in image.info for source in _ORIENTATION_SOURCES):
-        return image
+        return image, False
     try:
-        return ImageOps.exif_transpose(image)
+        if image.getexif().get(ExifTags.Base.Orientation, 1) not in range(2, 9):
+            return image, False
+        return ImageOps.exif_transpose(image), True
     except Exception:  # cameras and editors write broken EXIF blocks; the pixels beside them are sound
-        return image
+        return image, False
 
 
 def _coloured(image: Image.Image, channels: int) -> Image.Image:
@@ -229,12 +293,44 @@ def _coloured(image: Image.Image, channels: int) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _cover(image: Image.Image, frame: Frame) -> Image.Image:
-    if image.size == (frame.width, frame.height):
+def _middle_stretch(pixels: np.ndarray) -> np.ndarray:
+    """The middle of what is longer than `MAX_RATIO` times its short side."""
+    longest = MAX_RATIO * min(pixels.shape[:2])
+    top, left = (max(0, (length - longest) // 2) for length in pixels.shape[:2])
+    return pixels[top : top + longest, left : left + longest]
+
+
+def _draft(image: Image.Image, side: int, fit: Fit) -> None:
+    """Let a JPEG be decoded at 1/2, 1/4 or 1/8 where its short side, or for bars its long one, still has `side`."""
+    if fit == "crop":
+        image.draft(None, (side, side))  # turning may follow
+    else:
+        times = max(1, max(image.size) // side)
+        image.draft(None, (max(1, image.width // times), max(1, image.height // times)))
+
+
+def _fitted(image: Image.Image, frame: Frame) -> Image.Image:
+    size = (frame.width, frame.height)
+    return _letterboxed(image, size) if frame.fit == "letterbox" else _cover(image, size)
+
+
+def _letterboxed(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
         return image
-    scale = max(frame.width / image.width, frame.height / image.height)
-    left = max(0.0, (image.width - frame.width / scale) / 2)
-    top = max(0.0, (image.height - frame.height / scale) / 2)
+    scale = min(size[0] / image.width, size[1] / image.height)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    out = Image.new(image.mode, size, (BARS,) * len(image.getbands()))
+    scaled = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    out.paste(scaled, ((size[0] - width) // 2, (size[1] - height) // 2))
+    return out
+
+
+def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    scale = max(size[0] / image.width, size[1] / image.height)
+    left = max(0.0, (image.width - size[0] / scale) / 2)
+    top = max(0.0, (image.height - size[1] / scale) / 2)
     box = (left, top, image.width - left, image.height - top)
     # Bilinear with antialias; beyond a gap of 3 the integer reduction before it cannot be told apart.
-    return image.resize((frame.width, frame.height), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
+    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)

@@ -9,6 +9,7 @@ from trainwell.data.arrays import open_arrays, open_npz
 from trainwell.data.builtins import builtin_names, open_builtin
 from trainwell.data.dataset import Data
 from trainwell.data.image_folder import open_folder
+from trainwell.data.images import Fit
 from trainwell.data.tables import SUFFIXES, open_table_file
 from trainwell.errors import BadData, BadValue, UnknownName
 from trainwell.family import check_value
@@ -26,6 +27,10 @@ def open_data(
     seed: int = 0,
     valid_fraction: float | None = None,
     image_size: int | None = None,
+    short_side: int | None = None,
+    enlarged: float | None = None,
+    image_fit: Fit = "crop",
+    channels: int | None = None,
     max_broken: float = 0.10,
     cache: Path | None = None,
     threads: int | None = None,
@@ -44,6 +49,13 @@ def open_data(
         seed: Seed of the split that is made where none is given.
         valid_fraction: Share of rows to validate on, in (0, 0.5]; None leaves it to the size of the data.
         image_size: Height and width to bring images to; None leaves it to the files.
+        short_side: Short side at which photos are kept whole, as `Photos`, for crops to be cut from; folders only. With
+            `like` it goes before that run's own, and has no effect on arrays, which have no more than they hold.
+        enlarged: The same as a multiple of the image size, where `short_side` is None; files that hold no more than the
+            image size are then read as without it.
+        image_fit: How a file becomes a square: the middle of it, or all of it with grey bars beside it; folders only.
+            With `like` that of the run is taken.
+        channels: 1 or 3, what image files are converted to; None leaves it to the files. Arrays have what they have.
         max_broken: Share of files that may be broken before the folder is refused, in [0, 1].
         cache: Where decoded images are kept; None takes TRAINWELL_CACHE or the user's cache folder.
         threads: Threads that decode; None takes what is fastest for files of this size.
@@ -55,7 +67,7 @@ def open_data(
         BadValue: An option is out of range, or would have no effect on this source.
         StorageFailed: The cache cannot be written.
     """
-    _check_options(parts, max_broken, image_size, threads)
+    _check_options(parts, max_broken, image_size, short_side, image_fit, threads)
     arrays_options: dict[str, Any] = {
         "parts": parts,
         "like": like,
@@ -63,12 +75,15 @@ def open_data(
         "valid_fraction": valid_fraction,
         "image_size": image_size,
     }
+    asked = None if like is not None else (short_side, image_fit)
     if not isinstance(source, str | os.PathLike):
         _refuse_target(target, "arrays in memory")
+        _refuse_reading(asked)
         return open_arrays(_arrays(source), source="arrays in memory", **arrays_options)
     text = os.fspath(source)
     if text in builtin_names():
         _refuse_target(target, f"the built-in {text!r}")
+        _refuse_reading(asked)
         return open_builtin(text, **arrays_options)
     path = Path(text).expanduser()
     suffix = path.suffix.lower()
@@ -85,11 +100,16 @@ def open_data(
             seed=seed,
             valid_fraction=valid_fraction,
             image_size=image_size,
+            short_side=short_side,
+            enlarged=enlarged,
+            image_fit=image_fit,
+            channels=channels,
             max_broken=max_broken,
             cache=cache,
             threads=threads,
             progress=progress or _silent,
         )
+    _refuse_reading(asked)
     if suffix == ".npz":
         _refuse_target(target, str(path))
         return open_npz(path, **arrays_options)
@@ -103,16 +123,35 @@ def open_data(
     raise BadData(f"{path} is not a kind of file that is read.{hint} Expected {_EXPECTED}.")
 
 
-def _check_options(parts: str, max_broken: float, image_size: int | None, threads: int | None) -> None:
+def _check_options(
+    parts: str, max_broken: float, image_size: int | None, short_side: int | None, image_fit: str, threads: int | None
+) -> None:
     check_value("parts", parts, Literal["fit", "test", "all"])
     check_value("max_broken", max_broken, float, "[0, 1]")
     check_value("image_size", image_size, int | None, "[1, 4096]")
+    check_value("short_side", short_side, int | None, "[1, 4096]")
+    check_value("image_fit", image_fit, Fit)
     check_value("threads", threads, int | None, "[1, 1024]")
 
 
 def _refuse_target(target: str | None, what: str) -> None:
     if target is not None:
         raise BadValue(f"--target {target} has no effect: {what} says itself what is to be predicted. Leave it out.")
+
+
+def _refuse_reading(asked: tuple[int | None, str] | None) -> None:
+    """Refuse a short side and a fit that were asked for where no image files are read."""
+    short_side, image_fit = asked or (None, "crop")
+    if short_side is not None:
+        raise BadValue(
+            f"short_side={short_side} has no effect: photos are kept whole where they are read from a folder of image "
+            "files. Leave it out."
+        )
+    if image_fit != "crop":
+        raise BadValue(
+            f"image_fit={image_fit} has no effect: images get bars where they are read from a folder of image files. "
+            "Leave it out, or write arrays with the bars in them."
+        )
 
 
 def _arrays(source: Any) -> Mapping[str, Any]:

@@ -2,8 +2,8 @@
 
 A cached folder holds:
 
-    pixels.u8     N x H x W x C bytes, one image after the other
-    index.npz     rows, digests, modes, sizes: see `Pixels`
+    pixels.u8     N x H x W x C bytes, one image after the other; of photos each has its own H and W
+    index.npz     rows, digests, modes, sizes: see `Pixels`; of photos also their heights and widths
     index.json    frame, number of images, what was set aside, checksum of index.npz; written last
 """
 
@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from trainwell.data.cache import write_synced
-from trainwell.data.frames import Wanted, survey
-from trainwell.data.images import UNREADABLE, Decoded, Frame, read_image, strict_decoding
+from trainwell.data.frames import Survey, Wanted, survey
+from trainwell.data.images import UNREADABLE, Decoded, read_image, read_photo, strict_decoding
+from trainwell.data.photos import Photos
 from trainwell.errors import BadData, StorageFailed
 
-VERSION = 1
+VERSION = 2
 _CHUNK_BYTES = 2**22
 _CHECKED_ROWS = 500  # looked at when a cache is opened: a torn write leaves runs of zeros
 _CHECKED_BYTES = 2**24
@@ -37,20 +38,22 @@ class Pixels:
     """Decoded files.
 
     Args:
-        x: Images, uint8 (N, H, W, C), read-only and memory-mapped.
+        x: Images, uint8 (N, H, W, C), or photos, read-only and memory-mapped.
         rows: Position of each image in the list of M files, (N,) int64, ascending.
         digests: Equal where the pixels are, (N,) uint64.
         modes: Mode of each file as Pillow calls it, (N,).
         sizes: Width and height of each file, (N, 2) int32.
         broken: Position and reason of each file that was set aside.
+        short_side: Short side at which photos were kept at most; None for images of one size.
     """
 
-    x: np.ndarray
+    x: np.ndarray | Photos
     rows: np.ndarray
     digests: np.ndarray
     modes: np.ndarray
     sizes: np.ndarray
     broken: tuple[tuple[int, str], ...]
+    short_side: int | None
 
 
 def write_pixels(folder: Path, paths: Sequence[str], wanted: Wanted, threads: int | None, progress: Progress) -> None:
@@ -58,44 +61,49 @@ def write_pixels(folder: Path, paths: Sequence[str], wanted: Wanted, threads: in
 
     Raises:
         BadData: No file can be decoded.
+        BadValue: Photos are to be kept at a short side that is of no use.
         StorageFailed: They do not fit on the disk.
         OSError: Writing failed.
     """
     cores = threads or num_cores()
     surveyed = survey(paths, wanted, cores)
     frame = surveyed.frame
-    image_bytes = int(np.prod(frame.shape))
+    image_bytes = surveyed.kept_pixels * frame.channels
     _refuse_full_disk(folder, image_bytes * len(paths))
     size = max(1, min(256, _CHUNK_BYTES // image_bytes))
     workers = threads or surveyed.num_threads(cores)
-    found: list[tuple[int, int, str, tuple[int, int]]] = []
+    found: list[tuple[int, int, str, tuple[int, int], tuple[int, int]]] = []
     broken: list[tuple[int, str]] = []
     with open(folder / "pixels.u8", "wb") as file:
-        for start, images in _decoded(paths, frame, size, workers):
+        for start, images in decoded(paths, surveyed, size, workers):
             for position, image in enumerate(images, start):
                 if isinstance(image, str):
                     broken.append((position, image))
                 else:
                     file.write(image.pixels.data)
-                    found.append((position, pixel_digest(image.pixels), image.mode, image.size))
+                    height, width, _ = image.pixels.shape
+                    found.append((position, pixel_digest(image.pixels), image.mode, image.size, (height, width)))
             progress(start + len(images), len(paths), "reading images")
         file.flush()
         os.fsync(file.fileno())
     if not found:
         raise BadData(f"None of {len(paths):,} files can be read as an image; the first: {broken[0][1]}.")
-    rows, digests, modes, sizes = zip(*found, strict=True)
+    rows, digests, modes, sizes, shapes = zip(*found, strict=True)
     packed = io.BytesIO()
+    heights, widths = np.array(shapes, np.int32).T
     np.savez(
         packed,
         rows=np.array(rows, np.int64),
         digests=np.array(digests, np.uint64),
         modes=np.array(modes, str),
         sizes=np.array(sizes, np.int32),
+        **({} if surveyed.short_side is None else {"heights": heights, "widths": widths}),
     )
     write_synced(folder / "index.npz", packed.getvalue())
     index = {
         "version": VERSION,
         "shape": [len(found), *frame.shape],
+        "short_side": surveyed.short_side,
         "broken": broken,
         "checksum": hashlib.blake2b(packed.getvalue(), digest_size=16).hexdigest(),
     }
@@ -114,15 +122,24 @@ def load_pixels(folder: Path, path: Callable[[int], str]) -> Pixels | None:
         packed = (folder / "index.npz").read_bytes()
         checksum = hashlib.blake2b(packed, digest_size=16).hexdigest()
         shape = tuple(index["shape"])
-        whole = (folder / "pixels.u8").stat().st_size == np.prod(shape, dtype=np.int64)
-        if index["version"] != VERSION or checksum != index["checksum"] or not whole:
+        if index["version"] != VERSION or checksum != index["checksum"]:
             return None
         arrays = np.load(io.BytesIO(packed), allow_pickle=False)
         broken = tuple((int(position), str(reason)) for position, reason in index["broken"])
-        x = np.memmap(folder / "pixels.u8", np.uint8, "r", shape=shape)
+        x: np.ndarray | Photos
+        if index["short_side"] is None:
+            num_bytes = np.prod(shape, dtype=np.int64)
+            x = np.memmap(folder / "pixels.u8", np.uint8, "r", shape=shape)
+        else:
+            num_bytes = np.dot(arrays["heights"].astype(np.int64), arrays["widths"]) * shape[3]
+            stored = np.memmap(folder / "pixels.u8", np.uint8, "r", shape=(int(num_bytes),))
+            x = Photos(stored, arrays["heights"], arrays["widths"], channels=shape[3], side=shape[1])
+        if (folder / "pixels.u8").stat().st_size != num_bytes:
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    pixels = Pixels(x, arrays["rows"], arrays["digests"], arrays["modes"], arrays["sizes"], broken)
+    found = {name: arrays[name] for name in ("rows", "digests", "modes", "sizes")}
+    pixels = Pixels(x, **found, broken=broken, short_side=index["short_side"])
     mended = any(_readable(path(position)) for position, reason in broken if reason.startswith(UNREADABLE))
     return None if mended or not _sound(pixels) else pixels
 
@@ -146,9 +163,11 @@ def _readable(path: str) -> bool:
 
 
 def _sound(pixels: Pixels) -> bool:
-    num_checked = max(2, min(_CHECKED_ROWS, _CHECKED_BYTES // int(np.prod(pixels.x.shape[1:]))))
+    num_bytes = pixels.x.pixels.size if isinstance(pixels.x, Photos) else pixels.x.size
+    num_checked = max(2, min(_CHECKED_ROWS, _CHECKED_BYTES * len(pixels.x) // num_bytes))
     picked = np.unique(np.linspace(0, len(pixels.x) - 1, num_checked).astype(int))
-    return all(pixel_digest(pixels.x[row]) == pixels.digests[row] for row in picked)
+    stored = pixels.x.stored if isinstance(pixels.x, Photos) else pixels.x.__getitem__
+    return all(pixel_digest(stored(row)) == pixels.digests[row] for row in picked)
 
 
 def _refuse_full_disk(folder: Path, needed: int) -> None:
@@ -160,19 +179,21 @@ def _refuse_full_disk(folder: Path, needed: int) -> None:
         )
 
 
-def _decoded(paths: Sequence[str], frame: Frame, size: int, threads: int) -> Iterator[tuple[int, list[Decoded | str]]]:
+def decoded(
+    paths: Sequence[str], surveyed: Survey, size: int, threads: int
+) -> Iterator[tuple[int, list[Decoded | str]]]:
     """Chunks of images in order, each with the position of its first; a reason stands for a broken one."""
     starts = range(0, len(paths), size)
     if threads == 1:
         with strict_decoding():
             for start in starts:
-                yield start, _decode(paths[start : start + size], frame)
+                yield start, _decode(paths[start : start + size], surveyed)
         return
     with strict_decoding(), ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[int, Future[list[Decoded | str]]]] = deque()
         try:
             for start in starts:
-                waiting.append((start, pool.submit(_decode, paths[start : start + size], frame)))
+                waiting.append((start, pool.submit(_decode, paths[start : start + size], surveyed)))
                 if len(waiting) > 2 * threads:
                     first, future = waiting.popleft()
                     yield first, future.result()
@@ -182,11 +203,15 @@ def _decoded(paths: Sequence[str], frame: Frame, size: int, threads: int) -> Ite
             pool.shutdown(cancel_futures=True)
 
 
-def _decode(paths: Sequence[str], frame: Frame) -> list[Decoded | str]:
+def _decode(paths: Sequence[str], surveyed: Survey) -> list[Decoded | str]:
+    frame, short_side = surveyed.frame, surveyed.short_side
     images: list[Decoded | str] = []
     for path in paths:
         try:
-            images.append(read_image(path, frame))
+            if short_side is None:
+                images.append(read_image(path, frame))
+            else:
+                images.append(read_photo(path, short_side, frame.channels, frame.fit))
         except BadData as error:
             images.append(str(error))
     return images

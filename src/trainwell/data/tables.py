@@ -34,7 +34,7 @@ def open_table_file(
     Raises:
         BadData: The file cannot be read, the target is missing, or nothing can be learnt from the rows.
     """
-    frame, content, notes = _read(path)
+    frame, content, notes = read_table(path)
     if target is None and like is not None:
         target = like["target"]
     name = _target_name(frame, target, path)
@@ -156,8 +156,12 @@ def table_data(
     )
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, str, list[str]]:
-    """The table, a digest of the file, and what was unusual."""
+def read_table(path: Path) -> tuple[pl.DataFrame, str, list[str]]:
+    """The table, a digest of the file, and what was unusual.
+
+    Raises:
+        BadData: The file cannot be read as a table, or has no rows.
+    """
     notes: list[str] = []
     try:
         content = path.read_bytes()
@@ -173,7 +177,7 @@ def _read(path: Path) -> tuple[pl.DataFrame, str, list[str]]:
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror or error}.") from error
     if frame.height == 0:
-        raise BadData(f"{path} has a header and no rows. Expected at least {MIN_ROWS}.")
+        raise BadData(f"{path} has a header and no rows.")
     names = [name.strip() for name in frame.columns]
     if len(set(names)) == len(names):
         frame.columns = names

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainwell.diagnoses import Diagnosis, Finding, gravest_first
-from trainwell.diagnoses.curves import read_curves
+from trainwell.diagnoses.curves import read_curves, score_of
 from trainwell.diagnoses.evidence import Evidence, Facts, Group, Look
 from trainwell.diagnoses.judge import judge
 from trainwell.diagnoses.problems import problems
@@ -38,11 +38,18 @@ def judge_run(recipe: Recipe, data: Mapping[str, Any], lines: Sequence[Line], *,
     part = "valid" if "valid" in data["splits"] else "train"
     samples = data["splits"][part]["rows"]
     of_part = counts.get(part, {}).values() if data["task"] == "classification" else ()
+    baseline = max(of_part, default=0) / max(1, samples)
+    epochs = [line for line in lines if line["kind"] == "epoch"]
+    held = [count for count in of_part if count]
+    if epochs and held and score_of(epochs) == "balanced_accuracy":
+        # A recall of n samples has the variance p (1 - p) / n, and the mean of K of them that of K^2 / sum(1 / n).
+        baseline, samples = 1 / len(held), max(1, int(len(held) ** 2 / sum(1 / count for count in held)))
     curves = read_curves(
-        [line for line in lines if line["kind"] == "epoch"],
-        baseline=max(of_part, default=0) / max(1, samples),
+        epochs,
+        baseline=baseline,
         samples=samples,
         stopped_early=stopped_early or evidence.watched is None or evidence.watched.cut,
+        transfer=recipe.transfer,
     )
     judged = judge(evidence)
     # The curves are read with the score of a constant answer at hand, and in the words of a recipe: where both see the
@@ -106,6 +113,8 @@ def curves_of(lines: Sequence[Line], planned: int, *, stopped_early: bool) -> Cu
 
     Before training only batches were looked at (by the check of the initial loss, or in the first step that was
     measured): their loss stands for both splits. Where there is no validation split the training scores stand for it.
+    Where classes were to count alike, what was minimised stands for the losses of both splits: the loss of the samples
+    as they are may well rise.
 
     Args:
         lines: The record.
@@ -121,12 +130,15 @@ def curves_of(lines: Sequence[Line], planned: int, *, stopped_early: bool) -> Cu
     first = next((_float(line["loss"]) for line in lines if line.get("probe") == "initial_loss"), None)
     first = losses[0] if first is None and losses else first
     split = "valid" if "valid_loss" in epochs[0] else "train"
-    score = "accuracy" if "train_accuracy" in epochs[0] else "r2"
+    score = score_of(epochs)
+    train_loss, valid_loss = "train_loss", f"{split}_loss"
+    if score == "balanced_accuracy":
+        train_loss = valid_loss = "objective"
     found: dict[str, list[Any]] = {
         "steps": [line["step"] for line in epochs],
-        "train_loss": [_float(line["train_loss"]) for line in epochs],
+        "train_loss": [_float(line[train_loss]) for line in epochs],
         "train_score": [_score(line[f"train_{score}"]) for line in epochs],
-        "valid_loss": [_float(line[f"{split}_loss"]) for line in epochs],
+        "valid_loss": [_float(line[valid_loss]) for line in epochs],
         "valid_score": [_score(line[f"{split}_{score}"]) for line in epochs],
         "train_running": [_float(line["objective"]) for line in epochs],
     }

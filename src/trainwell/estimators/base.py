@@ -45,6 +45,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         penalties: Added to the loss, or constraints after the step, one or more.
         clip: Bound on the gradient.
         average: Average of the weights, which is what is kept.
+        balance: `weights`, `sampler` or `prior`, for classes of unequal size; None does nothing about them.
         bias: Value at which the biases of the hidden layers start.
         last_bias: `zero`, or `prior` for the log of the classes' frequencies.
         norm_bias_rate: Multiplier of the rate for the biases of norm layers.
@@ -87,6 +88,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         penalties: Any = None,
         clip: Any = None,
         average: Any = None,
+        balance: str | None = None,
         bias: float | None = None,
         last_bias: str | None = None,
         norm_bias_rate: float | None = None,
@@ -122,6 +124,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         self.penalties = penalties
         self.clip = clip
         self.average = average
+        self.balance = balance
         self.bias = bias
         self.last_bias = last_bias
         self.norm_bias_rate = norm_bias_rate

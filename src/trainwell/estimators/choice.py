@@ -1,5 +1,6 @@
 """From the parameters of an estimator and the shape of its data to a whole recipe."""
 
+import dataclasses
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +24,14 @@ ELSEWHERE = {
     "measure_every": "an estimator keeps no record of measurements; take trainwell.fit",
     "silence": "an estimator asks no rules; take trainwell.check",
     "image_size": "scale the images before they come here",
+    "short_side": "scale the images before they come here",
+    "image_fit": "scale the images before they come here",
+    "transfer": "an estimator trains from scratch; take trainwell.finetune",
+    "freeze": "an estimator trains from scratch; take trainwell.finetune",
+    "layer_decay": "an estimator trains from scratch; take trainwell.finetune",
+    "feature_copies": "an estimator trains from scratch; take trainwell.finetune",
 }
+_FOR_FILES = ("image_size", "short_side", "image_fit", "transfer", "freeze", "layer_decay", "feature_copies")
 _KINDS = typing.get_type_hints(Recipe)
 FIELDS = tuple(name for name in _KINDS if name not in ELSEWHERE)
 WHOLE_ROWS = 500  # up to here a step takes the whole table: it costs hardly more than one of 32 rows
@@ -115,8 +123,10 @@ def _named(recipe: Any, shape: Shape) -> Recipe:
         found = build(recipe, shape)
     else:
         raise BadValue(f"recipe={recipe!r} is not possible: expected a Recipe, its JSON, the name of one, or None.")
-    if found.image_size is not None:
-        raise BadValue(f"image_size={found.image_size} has no effect here: {ELSEWHERE['image_size']}.")
+    plain = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    for name in _FOR_FILES:
+        if getattr(found, name) != plain[name]:
+            raise BadValue(f"{name}={getattr(found, name)} has no effect here: {ELSEWHERE[name]}.")
     return found
 
 

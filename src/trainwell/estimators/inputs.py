@@ -1,6 +1,5 @@
 """What comes as X -> the values a network is trained on: arrays of numbers, frames with words, images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,7 +8,7 @@ import polars as pl
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from trainwell.data.columns import encode, fit_columns
+from trainwell.data.columns import encode, fit_columns, is_frame, polars_frame
 from trainwell.errors import BadData
 
 Kind = Literal["numbers", "columns", "images"]
@@ -100,7 +99,7 @@ def learn(estimator: BaseEstimator, X: Any, rows: np.ndarray | None) -> tuple[In
 
 def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> pl.DataFrame:
     """A frame of pandas or polars as one of polars, its columns checked by the estimator."""
-    if not _is_frame(X):
+    if not is_frame(X):
         raise BadData(
             f"X came as {type(X).__name__}, and {type(estimator).__name__} was fitted on a frame with columns of "
             "words, dates or gaps. Expected a frame with the same columns."
@@ -109,9 +108,7 @@ def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> pl.DataFrame:
     if len(set(names)) < len(names):
         raise BadData(f"Columns of X share a name: {', '.join(names)}. Expected a name for each.")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if isinstance(X, pl.DataFrame):
-        return X
-    return pl.DataFrame([_column(name, X.iloc[:, k]) for k, name in enumerate(names)])
+    return polars_frame(X)
 
 
 def _numbers(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
@@ -120,30 +117,14 @@ def _numbers(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
     return validate_data(estimator, X, reset=reset, dtype=kinds, order="C", ensure_min_samples=least)
 
 
-def _is_frame(X: Any) -> bool:
-    return isinstance(X, pl.DataFrame) or (hasattr(X, "iloc") and hasattr(X, "columns"))
-
-
 def _has_more_than_numbers(X: Any) -> bool:
     """Whether X is a frame with a column that is not of numbers, or has gaps."""
-    if not _is_frame(X):
+    if not is_frame(X):
         return False
     if isinstance(X, pl.DataFrame):
         plain = all(kind.is_numeric() or kind == pl.Boolean for kind in X.dtypes)
         return not plain or any(s.null_count() or (s.dtype.is_float() and s.is_nan().any()) for s in X)
     return any(getattr(kind, "kind", "O") not in "biuf" for kind in X.dtypes) or bool(X.isna().any(axis=None))
-
-
-def _column(name: str, series: Any) -> pl.Series:
-    """A column of pandas; what is neither number nor date is text."""
-    kind = getattr(series.dtype, "kind", "O")
-    gaps = series.isna().to_numpy()
-    if kind in "biuf":
-        return pl.Series(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
-    if kind == "M" and getattr(series.dt, "tz", None) is None:
-        return pl.Series(name, series.to_numpy(dtype="datetime64[us]"))
-    values: Sequence[Any] = series.tolist()
-    return pl.Series(name, [None if gap else str(value) for gap, value in zip(gaps, values, strict=True)], pl.String)
 
 
 def _image_shape(x: np.ndarray) -> tuple[int, ...]:

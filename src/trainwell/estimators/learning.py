@@ -117,7 +117,8 @@ class _Whole(Feed):
 
 def is_exact(recipe: Recipe, kind: str, count: int) -> bool:
     """Whether to learn in float64 with all rows in each step: a table whose batch holds them all, nothing drawn."""
-    return kind == "table" and recipe.batch_size >= count and recipe.precision == "auto" and not recipe.augment
+    drawn = recipe.augment or recipe.balance == "sampler"
+    return kind == "table" and recipe.batch_size >= count and recipe.precision == "auto" and not drawn
 
 
 def split(y: np.ndarray, x: np.ndarray, task: str, recipe: Recipe) -> dict[str, np.ndarray]:
@@ -151,6 +152,8 @@ def learn_from(
     rows = data.splits["train"]
     exact = is_exact(recipe, data.kind, len(rows))
     if weights is not None:
+        if recipe.balance != "none":
+            raise BadValue(f"balance={recipe.balance} and sample_weight both say how much a row counts. Take one.")
         refuse_mixing(recipe.augment, lambda part: augmentations[part.name].facts.get("kind"))
         recipe, in_loss = without_class_weights(recipe, data.y, weights, len(data.classes))
     setup = _bound(data, None if weights is None else weights[rows], recipe, device, before, exact)

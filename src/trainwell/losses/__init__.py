@@ -8,6 +8,8 @@ Facts of a member:
     task: `classification` or `regression`.
     soft_targets: Whether the target may be a distribution over the classes instead of a class, as mixing images and
         teachers give it.
+    softmax: Whether a softmax over the outputs makes the probabilities, so that a number added to an output multiplies
+        the odds of its class; not so if absent.
     expects: What the output stands for: `logits`, scores of any size of which the loss makes probabilities or margins
         itself, so that a softmax or sigmoid in front is a mistake; or `values`, to be near the target itself.
 """

@@ -19,6 +19,7 @@ from trainwell.losses import is_soft, losses, wide
     limits={"smoothing": "[0, 1)"},
     task="classification",
     soft_targets=True,
+    softmax=True,
     expects="logits",
 )
 def cross_entropy(

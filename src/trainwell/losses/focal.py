@@ -14,6 +14,7 @@ from trainwell.losses import is_soft, losses, wide
     limits={"gamma": "[0, inf)"},
     task="classification",
     soft_targets=True,
+    softmax=True,
     expects="logits",
 )
 def focal(output: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:

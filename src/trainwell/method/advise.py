@@ -9,6 +9,7 @@ from trainwell.diagnoses import Finding, gravest_first
 from trainwell.diagnoses.rules import Case, ask, rules
 from trainwell.errors import BadValue, UnknownName
 from trainwell.method.screen import Screen
+from trainwell.training.balance import WORDS, class_counts
 from trainwell.training.setup import Setup, shape_of
 
 _MOST_SAMPLES = 256
@@ -33,6 +34,8 @@ def advise(setup: Setup, screen: Screen) -> list[Finding]:
     for id in silenced:
         if id not in rules:
             raise UnknownName("rule to silence", id, rules.names)
+    if (balance := setup.recipe.balance) != "none":
+        screen.say(f"balance={balance}: {WORDS[balance]}; losses and scores are those of the samples as they are")
     case = case_of(setup, screen)
     blind = _blindness(case)
     if blind:
@@ -86,6 +89,7 @@ def case_of(setup: Setup, screen: Screen) -> Case:
         loss=setup.loss,
         groups=setup.optimizer(setup.model, setup.rate).param_groups,
         shared=shared(data, screen),
+        counts=class_counts(feed),
     )
 
 

@@ -99,7 +99,13 @@ def check(
 
 
 def check_setup(
-    setup: Setup, engine: Engine, add: Callable[..., None], screen: Screen, *, rate_pinned: bool
+    setup: Setup,
+    engine: Engine,
+    add: Callable[..., None],
+    screen: Screen,
+    *,
+    rate_pinned: bool,
+    low_is_meant: bool = False,
 ) -> Checked:
     """Run the checks on what is about to be trained; the setup is left as it was.
 
@@ -109,6 +115,7 @@ def check_setup(
         add: Writes a record line.
         screen: Where to say what was seen.
         rate_pinned: The user set the learning rate: warn about it, never touch it.
+        low_is_meant: The rate is low on purpose, as in a transfer: it is never raised.
     """
     model = engine.place(setup.model)
     feed = setup.feeds["train"]
@@ -130,7 +137,7 @@ def check_setup(
         if not result.ok:
             severity: Severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
             findings.append(Finding(problem, severity, result.message, result.advice))
-    ranged, rate = _rate(setup, model, forward, rate_pinned)
+    ranged, rate = _rate(setup, model, forward, rate_pinned, low_is_meant)
     give_back_memory()
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
     if learnt.ok and not rate_pinned and not ranged.ok and ranged.diverges is None:
@@ -140,7 +147,7 @@ def check_setup(
     _say(screen, "learning-rate", ranged)
     if not ranged.ok:
         findings.append(Finding("learning-rate", "warning", ranged.message, ranged.advice))
-    elif (words := _rate_words(setup.rate, ranged, rate, rate_pinned)) is not None:
+    elif (words := _rate_words(setup.rate, ranged, rate, rate_pinned, low_is_meant)) is not None:
         screen.warn(words)
         findings.append(Finding("learning-rate", "warning" if rate_pinned else "note", words))
     return Checked(findings, rate)
@@ -150,7 +157,8 @@ def _expected(setup: Setup) -> Expected:
     """The loss before training that the task implies: worked out for known losses, else that of a constant output."""
     target, loss = setup.feeds["train"].target, setup.recipe.loss
     prior = setup.recipe.last_bias == "prior"
-    if loss.name not in KNOWN_LOSSES or loss.args.get("weights") is not None:
+    changed = loss.args.get("weights") is not None or setup.recipe.balance in ("weights", "prior")
+    if loss.name not in KNOWN_LOSSES or changed:
         head = head_of(setup.model, setup.num_outputs) if prior else None
         output = torch.zeros(setup.num_outputs, device=target.device) if head is None else head.bias.detach()
         return loss_of_constant(setup.loss, output, target)
@@ -158,7 +166,9 @@ def _expected(setup: Setup) -> Expected:
     return expected_initial_loss(loss.name, target.cpu(), num_classes=setup.num_classes, prior_bias=prior, **known)
 
 
-def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> tuple[RateRange, float | None]:
+def _rate(
+    setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool, low_is_meant: bool
+) -> tuple[RateRange, float | None]:
     """The range test, and the rate to train with where the recipe's own lies outside the interval."""
     feed, rate = setup.feeds["train"], setup.rate
     large = feed.batch_size > _LARGE_STEP
@@ -178,21 +188,21 @@ def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> t
         forward=forward,
         seed=setup.recipe.seed,
     )
-    if pinned or not _outside(rate, ranged):
+    if pinned or not _outside(rate, ranged, low_is_meant):
         return ranged, None
     assert ranged.suggestion is not None
     return ranged, float(f"{ranged.suggestion:.2g}")
 
 
-def _outside(rate: float, ranged: RateRange) -> bool:
+def _outside(rate: float, ranged: RateRange, low_is_meant: bool) -> bool:
     if ranged.low is None or ranged.high is None or ranged.suggestion is None:
         return False
     top = ranged.high * _MARGIN if ranged.diverges is None else ranged.diverges / _MARGIN
-    return not ranged.low / _BELOW_INTERVAL <= rate <= top
+    return rate > top or (rate < ranged.low / _BELOW_INTERVAL and not low_is_meant)
 
 
-def _rate_words(rate: float, ranged: RateRange, chosen: float | None, pinned: bool) -> str | None:
-    if not _outside(rate, ranged):
+def _rate_words(rate: float, ranged: RateRange, chosen: float | None, pinned: bool, low_is_meant: bool) -> str | None:
+    if not _outside(rate, ranged, low_is_meant):
         return None
     where = f"optimizer.lr={rate:.3g} lies outside the interval {ranged.low:.3g} .. {ranged.high:.3g}"
     return f"{where}; it is kept, as you set it" if pinned else f"{where}; training with {chosen:.3g}"

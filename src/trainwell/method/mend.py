@@ -1,7 +1,7 @@
 """Mend: a recipe checked by the doctor before it is trained, and changed where that is proven to help."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.data.dataset import listed
+from trainwell.data.photos import Photos
 from trainwell.diagnoses.gather import gather
 from trainwell.diagnoses.judge import judge
 from trainwell.diagnoses.pairs import Changed, Pairs
@@ -57,7 +58,7 @@ def mend(looked: Look, device: torch.device, screen: Screen, given: nn.Module | 
         BadValue: The samples cannot be read again and again, or there are none for validation.
     """
     data, recipe = looked.data, looked.recipe
-    if not isinstance(data.x, np.ndarray | Tensor):
+    if not isinstance(data.x, np.ndarray | Photos | Tensor):
         raise BadValue(
             f"--repair trains many times on the same samples, and a {type(data.x).__name__} may give others each time. "
             "Give arrays (x, y), or leave it out."
@@ -84,6 +85,9 @@ def mend(looked: Look, device: torch.device, screen: Screen, given: nn.Module | 
     build: Build | None = None if given is not None else lambda seed: program_under(recipe, seed)
     screen.say("repair: looking for what is wrong, before anything is trained")
     evidence = gather(program, build=build, seed=seed)
+    if recipe.balance != "none" or recipe.loss.args.get("weights") is not None:
+        settings_of = evidence.facts.loss_settings | {"has_weight": 1.0}  # a script that does so has them in its loss
+        evidence = replace(evidence, facts=replace(evidence.facts, loss_settings=settings_of))
     diagnosis = judge(evidence)
     with untouched(seed=seed):
         changes, _, effect, why = mended(program, evidence, diagnosis, Pairs(program, build, seed, BUDGET, None, made))

@@ -76,6 +76,7 @@ def left_out(setup: Setup) -> list[str]:
     """Fields of the recipe that the program lacks, because a script has no place for them."""
     found = [name for name in _LEFT_OUT if getattr(setup.recipe, name)]
     found += [part.name for part in setup.recipe.penalties if penalties[part.name].facts.get("constraint")]
+    found += ["balance"] if setup.recipe.balance == "sampler" else []
     return found + (["schedule"] if reaction(setup.recipe.schedule) is not None else [])
 
 

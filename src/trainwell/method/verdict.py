@@ -1,10 +1,14 @@
 """The end of a run: the weights that were kept, their scores, what its record says, and the verdict."""
 
+from dataclasses import dataclass
 from typing import Any
+
+from torch import nn
 
 from trainwell.diagnoses import Finding, gravest_first
 from trainwell.diagnoses.recorded import judge_run
 from trainwell.errors import Diverged
+from trainwell.method.missed import missed_classes
 from trainwell.method.pace import duration
 from trainwell.method.screen import Screen
 from trainwell.record import BEST_WEIGHTS, DATA, FINDINGS, Record, RunFolder, read_record
@@ -16,11 +20,26 @@ from trainwell.training.setup import Setup
 _LABELS = {"train": "training", "valid": "validation", "heldout": "held-out"}
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A training that was not one of steps: what `conclude` asks of a trainer.
+
+    Args:
+        model: Network on the engine's device.
+        seconds: How long it took.
+        stopped_early: Whether patience ended it.
+    """
+
+    model: nn.Module
+    seconds: float
+    stopped_early: bool = False
+
+
 def conclude(
     folder: RunFolder,
     setup: Setup,
     engine: Engine,
-    trainer: Trainer,
+    trainer: Trainer | Ended,
     record: Record,
     findings: list[Finding],
     screen: Screen,
@@ -41,11 +60,13 @@ def conclude(
     record_lines = read_record(folder.path)
     lines = [line for line in record_lines if line["kind"] == "epoch"]
     judged = judge_run(setup.recipe, folder.read_json(DATA), record_lines, stopped_early=trainer.stopped_early).findings
-    kept = next((line for line in lines if line["step"] == state["step"]), lines[-1])
+    scored = [line for line in record_lines if line["kind"] in ("epoch", "head")]
+    kept = next((line for line in scored if line["step"] == state["step"]), lines[-1])
     scores = {key: value for key, value in kept.items() if key.startswith(("train_", "valid_"))}
     if "heldout" in setup.feeds:
-        held = score(trainer.model, setup.feeds["heldout"], engine, setup.plain_loss)
+        held = score(trainer.model, setup.feeds["heldout"], engine, setup.plain_loss, by_class=setup.by_class)
         scores |= {f"heldout_{what}": value for what, value in held.items()}
+    judged = (*judged, *missed_classes(trainer.model, setup, engine))
     for finding in judged:
         record.add("finding", **finding.json())
         screen.warn(f"{finding.severity}: {finding.message} {finding.advice}")
@@ -91,14 +112,18 @@ def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record
     return Diverged(f"{finding.message} {finding.advice}")
 
 
-def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer, healthy: bool) -> str:
-    name = "accuracy" if setup.num_classes else "r2"
-    parts = [f"{'healthy' if healthy else 'not healthy'}: weights of epoch {epoch:.4g}"]
+def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer | Ended, healthy: bool) -> str:
+    names = ["accuracy" if setup.num_classes else "r2"]
+    names += ["balanced_accuracy"] if setup.by_class else []
+    alone = epoch == 0 or setup.recipe.transfer == "head"
+    of = "the new head on the weights as they came" if alone else f"weights of epoch {epoch:.4g}"
+    parts = [f"{'healthy' if healthy else 'not healthy'}: {of}"]
     if trainer.stopped_early:
         parts.append(f"stopped after {setup.recipe.patience} epochs without a better {setup.monitor}")
     parts += [
-        f"{label} {name} {scores[f'{part}_{name}']:.4f}"
+        f"{label} {name.replace('_', ' ')} {scores[f'{part}_{name}']:.4f}"
         for part, label in _LABELS.items()
+        for name in names
         if f"{part}_{name}" in scores
     ]
     if "heldout" in setup.feeds:

@@ -27,17 +27,23 @@ from torch import Tensor, nn
 
 from trainwell.errors import BadValue
 from trainwell.family import Family, Part
+from trainwell.optimizers.depth import distances
 from trainwell.parameters import is_norm, learnt
 
 optimizers = Family("optimizers", __name__, "optimizer")
 
 Groups = Iterable[Tensor] | Iterable[dict[str, Any]]
 
+_WEIGHTS, _REST, _SHIFTS = range(3)  # kinds of groups, in their order
 _FUSED = {"cpu", "cuda"}  # devices on which torch has its fused step, 2-3 times faster than the plain one
 
 
 def parameter_groups(
-    model: nn.Module, *, weight_decay_on: Literal["weights", "all"] = "weights", norm_bias_rate: float = 1.0
+    model: nn.Module,
+    *,
+    weight_decay_on: Literal["weights", "all"] = "weights",
+    norm_bias_rate: float = 1.0,
+    layer_decay: float = 1.0,
 ) -> list[dict[str, Any]]:
     """The learnt parameters of a model, grouped by how they are to be stepped.
 
@@ -46,27 +52,36 @@ def parameter_groups(
         weight_decay_on: `weights` keeps decay off biases and norms (all parameters of one dimension, and those of norm
             modules); `all` decays everything.
         norm_bias_rate: Factor on the learning rate of the shifts of norms.
+        layer_decay: Factor on the learning rate from each layer to the one before it, counted from the last; see
+            `trainwell.optimizers.depth`.
 
     Returns:
         One to three groups, none empty: weights; biases and norms, with a `weight_decay` of 0; and, where their rate
-        differs, the shifts of norms with a `rate_scale`.
+        differs, the shifts of norms with a `rate_scale`. With a `layer_decay` so many for each layer, each with a
+        `rate_scale`, in the order of the network.
 
     Raises:
         BadValue: Nothing in the model is learnt.
+
+    Reference:
+        `layer_decay`: Howard, Ruder, "Universal Language Model Fine-tuning for Text Classification", 2018, section 3.2.
     """
-    weights: dict[str, Any] = {"params": []}
-    rest: dict[str, Any] = {"params": []}
-    shifts: dict[str, Any] = {"params": [], "rate_scale": norm_bias_rate}
+    from_head = distances(model) if layer_decay != 1.0 else {}
+    found: dict[tuple[int, int], list[Tensor]] = {}
     for module, name, parameter in learnt(model):
         if norm_bias_rate != 1.0 and is_norm(module) and name == "bias":
-            shifts["params"].append(parameter)
-        elif parameter.ndim < 2 or is_norm(module):
-            rest["params"].append(parameter)
+            kind = _SHIFTS
         else:
-            weights["params"].append(parameter)
-    if weight_decay_on == "weights":
-        rest["weight_decay"] = shifts["weight_decay"] = 0.0
-    groups = [group for group in (weights, rest, shifts) if group["params"]]
+            kind = _REST if parameter.ndim < 2 or is_norm(module) else _WEIGHTS
+        found.setdefault((-from_head.get(id(parameter), 0), kind), []).append(parameter)
+    groups: list[dict[str, Any]] = []
+    for (place, kind), parameters in sorted(found.items(), key=lambda item: item[0]):
+        group: dict[str, Any] = {"params": parameters}
+        if kind == _SHIFTS or layer_decay != 1.0:
+            group["rate_scale"] = layer_decay**-place * (norm_bias_rate if kind == _SHIFTS else 1.0)
+        if kind != _WEIGHTS and weight_decay_on == "weights":
+            group["weight_decay"] = 0.0
+        groups.append(group)
     if not groups:
         raise BadValue("The model has no parameter that is learnt: all are frozen, or there are none.")
     return groups

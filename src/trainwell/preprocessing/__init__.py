@@ -207,13 +207,18 @@ def chunks(x: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
         yield stored * (1 / 255) if x.ndim == 4 else stored.astype(np.float64)
 
 
+def is_stored(x: Any) -> bool:
+    """Whether samples are an array or, as photos do, pass for one by a shape and rows that can be taken by number."""
+    return not isinstance(x, Tensor) and hasattr(x, "ndim")
+
+
 def stored_chunks(x: np.ndarray, rows: np.ndarray, values: int) -> Iterator[np.ndarray]:
     """The training values as they are stored, (n, F) or (n, H * W * C), about `values` of them at a time.
 
     Raises:
         BadData: `x` is no array of numbers with rows and features.
     """
-    if not isinstance(x, np.ndarray) or x.ndim not in (2, 4):
+    if not is_stored(x) or x.ndim not in (2, 4):
         raise BadData(
             "This preprocessing needs the data as an array, (N, H, W, C) or (N, F); a data set of one's own is read "
             "sample by sample. Set preprocess=none and prepare the samples in the data set."

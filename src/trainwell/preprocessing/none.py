@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trainwell.preprocessing import Affine, preprocessing, unit_of
+from trainwell.preprocessing import Affine, is_stored, preprocessing, unit_of
 
 
 @preprocessing.add("none", centres=False, standardises=False, flattens=False)
@@ -28,4 +28,4 @@ def none(x: np.ndarray, rows: np.ndarray) -> Affine:  # noqa: ARG001
     Reference:
         LeCun et al., "Efficient BackProp", 1998, section 4.3, on what goes wrong without.
     """
-    return Affine(np.zeros(1), np.ones(1), unit_of(x) if isinstance(x, np.ndarray) else 1.0)
+    return Affine(np.zeros(1), np.ones(1), unit_of(x) if is_stored(x) else 1.0)

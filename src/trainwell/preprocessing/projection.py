@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from trainwell.errors import BadData, BadValue
-from trainwell.preprocessing import FLOOR, Fitted, stored_chunks, unit_of
+from trainwell.preprocessing import FLOOR, Fitted, is_stored, stored_chunks, unit_of
 
 MAX_FEATURES = 8192  # their covariance takes 0.5 GB, and its eigenvectors minutes
 _ARRAYS = ("mean", "spread", "components", "scale")
@@ -168,7 +168,7 @@ def moments(id: str, x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nd
 
     One pass in blocks of 1024 rows, however large the data. Images are summed up in whole numbers, exactly.
     """
-    features = int(np.prod(x.shape[1:])) if isinstance(x, np.ndarray) else 0
+    features = int(np.prod(x.shape[1:])) if is_stored(x) else 0
     if features > MAX_FEATURES:
         way = "Bring the images to a smaller size with image_size=" if x.ndim == 4 else "Take preprocess=standardize"
         raise BadData(

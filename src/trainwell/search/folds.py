@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from trainwell.data.dataset import Data, sample_digests
+from trainwell.data.photos import Photos
 from trainwell.data.splits import split_rows, strata_of
 from trainwell.errors import BadData, BadValue
 
@@ -52,7 +53,7 @@ def fold_data(data: Data, count: int, *, seed: int, groups: np.ndarray | None = 
 def _equal_samples(data: Data, pool: np.ndarray) -> np.ndarray:
     """Group of each row of the pool: rows of equal samples share one, unless rows repeat by nature."""
     x = data.x.numpy() if isinstance(data.x, torch.Tensor) and data.x.dtype != torch.bfloat16 else data.x
-    if not isinstance(x, np.ndarray):
+    if not isinstance(x, np.ndarray | Photos):
         return np.arange(len(pool))  # to compare them, a data set of one's own would have to be read whole
     found, group_of = np.unique(sample_digests(x, pool), return_inverse=True)
     natural = data.kind == "table" and 2 * len(found) < len(pool)  # few possible rows, as in `partition`

@@ -24,6 +24,8 @@ _FIXED = {
     "seed",
     "valid_fraction",
     "image_size",
+    "short_side",
+    "image_fit",
     "preprocess",
     "monitor",
     "keep",

@@ -209,7 +209,11 @@ class _Trial:
 @contextlib.contextmanager
 def _nothing_dropped(model: nn.Module) -> Iterator[None]:
     """The model with its dropout layers, ours and torch's, switched off."""
-    dropping = [m for m in model.modules() if hasattr(m, "draws") or isinstance(m, nn.modules.dropout._DropoutNd)]
+    dropping = [
+        module
+        for module in model.modules()
+        if module.training and (hasattr(module, "draws") or isinstance(module, nn.modules.dropout._DropoutNd))
+    ]
     for module in dropping:
         module.training = False
     yield
@@ -229,6 +233,7 @@ def _key(model: nn.Module, x: Tensor, batch_size: int, engines: list[Engine]) ->
         torch.__version__,
         str(engines),
         repr(model),
+        str(sum(parameter.requires_grad for parameter in model.parameters())),
         str(tuple(x.shape)),
         str(batch_size),
     ]

@@ -71,6 +71,7 @@ class Plan:
         measurements: Step -> numbers, by name.
         measure_every: Steps between two measurements.
         monitor: Name of the score by which the best weights are chosen.
+        by_class: Whether the mean of the classes' recalls is scored too.
         patience: Epochs without improvement after which training stops; None for never.
         keep_best: Give back the best weights rather than the last.
         two_pass: Whether the optimizer calls for the gradient itself.
@@ -89,6 +90,7 @@ class Plan:
     measurements: dict[str, Callable[[Step], dict[str, Tensor]]] = field(default_factory=dict)
     measure_every: int = 20
     monitor: str = "valid_accuracy"
+    by_class: bool = False
     patience: float | None = None
     keep_best: bool = True
     two_pass: bool = False
@@ -351,7 +353,7 @@ class Trainer:
             parts = [("train", self.feed, _SCORED_TRAINING_SAMPLES)]
             parts += [("valid", self.valid, None)] if self.valid is not None else []  # type: ignore[list-item]
             for name, feed, limit in parts:
-                scores = score(self.model, feed, self.engine, plan.plain_loss, limit)
+                scores = score(self.model, feed, self.engine, plan.plain_loss, limit, by_class=plan.by_class)
                 line |= {f"{name}_{what}": value for what, value in scores.items()}
         if not math.isfinite(line["train_loss"]):
             self._diverged(line["train_loss"])

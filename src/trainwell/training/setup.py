@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 from trainwell.augmentations import augmentations
 from trainwell.averages import averages
 from trainwell.clippings import clippings
-from trainwell.data.augment import Augmenter
-from trainwell.data.batches import ArraySource, DatasetSource, Feed, Source
+from trainwell.data.augment import Augmenter, photo_scale
+from trainwell.data.batches import Feed, source_of
 from trainwell.data.dataset import Data
 from trainwell.data.statistics import pixel_statistics
 from trainwell.errors import BadValue
@@ -22,11 +22,15 @@ from trainwell.losses import balanced_weights, losses
 from trainwell.measurements import measurements
 from trainwell.models import build, prepare
 from trainwell.optimizers import optimizers, parameter_groups
+from trainwell.optimizers.depth import distances
+from trainwell.parameters import learnt
 from trainwell.penalties import penalties
 from trainwell.preprocessing import Fitted, fit_target, preprocessing
 from trainwell.recipe import Recipe
 from trainwell.recipes import Shape
 from trainwell.schedules import multipliers, reaction
+from trainwell.training.balance import BALANCED_MONITOR, balanced_loss, class_counts, refuse_balance
+from trainwell.training.freeze import all_but, freeze
 from trainwell.training.loop import Plan, scored_steps
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -46,6 +50,21 @@ def input_shape(data: Data, fitted: Fitted | None = None) -> tuple[int, ...]:
     return (shape[2], shape[0], shape[1]) if data.kind == "images" and len(shape) == 3 else shape
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from that does not start from scratch.
+
+    Args:
+        network: With its learnt weights and a new head; trained in place.
+        head: Name of the head in it.
+        fitted: The preprocessing it was trained behind; None fits one on the new data.
+    """
+
+    network: nn.Module
+    head: str
+    fitted: Fitted | None
+
+
 @dataclass
 class Setup:
     """All that training and the checks act on.
@@ -59,7 +78,7 @@ class Setup:
         target: Standardisation of regression targets; None in classification.
         feeds: One feed a split; only that of `train` augments.
         loss: What is minimised.
-        plain_loss: The same without smoothing: what is reported.
+        plain_loss: The same without smoothing, and with all samples and classes as they are: what is reported.
     """
 
     data: Data
@@ -87,7 +106,14 @@ class Setup:
         """The metric by which the best weights are chosen."""
         if self.recipe.monitor != "auto":
             return self.recipe.monitor
+        if self.recipe.balance != "none":
+            return BALANCED_MONITOR
         return "valid_accuracy" if self.num_classes else "valid_r2"
+
+    @property
+    def by_class(self) -> bool:
+        """Whether the balanced accuracy is scored beside the accuracy."""
+        return self.recipe.balance != "none" or self.monitor == BALANCED_MONITOR
 
     @property
     def rate(self) -> float:
@@ -96,8 +122,9 @@ class Setup:
 
     def optimizer(self, model: nn.Module, lr: float) -> Optimizer:
         """The recipe's optimizer over a model, at another rate if need be."""
-        groups = parameter_groups(model, norm_bias_rate=self.recipe.norm_bias_rate)
-        part = optimizers.part(self.recipe.optimizer, lr=lr)
+        recipe = self.recipe
+        groups = parameter_groups(model, norm_bias_rate=recipe.norm_bias_rate, layer_decay=recipe.layer_decay)
+        part = optimizers.part(recipe.optimizer, lr=lr)
         return optimizers.build(part, groups)
 
     def plan(self, segments: list[float]) -> Plan:
@@ -126,6 +153,7 @@ class Setup:
             measurements={part.name: measurements.bind(part) for part in recipe.measure},
             measure_every=min(recipe.measure_every, ends[-1]),
             monitor=self.monitor,
+            by_class=self.by_class,
             patience=recipe.patience,
             keep_best=recipe.keep == "best",
             two_pass=bool(optimizers[recipe.optimizer.name].facts.get("two_pass")),
@@ -134,7 +162,12 @@ class Setup:
 
 
 def set_up(
-    data: Data, recipe: Recipe, device: torch.device, given: nn.Module | None = None, like: Setup | None = None
+    data: Data,
+    recipe: Recipe,
+    device: torch.device,
+    given: nn.Module | None = None,
+    like: Setup | None = None,
+    start: Start | None = None,
 ) -> Setup:
     """Bind a recipe to data.
 
@@ -145,16 +178,20 @@ def set_up(
         given: One's own network, used as it is; None builds the recipe's.
         like: An earlier setup of the same data on the same device, whose fitted preprocessing and prepared samples
             are shared where the two recipes agree on them; the result is the same without it.
+        start: What the training starts from; None is from scratch.
 
     Raises:
         BadValue: The recipe asks for what this data cannot give.
     """
     _refuse_what_cannot_be(data, recipe)
+    _refuse_without_start(recipe, start)
+    given = given if start is None else start.network
     if like is not None and like.data is data and like.recipe.preprocess == recipe.preprocess:
         fitted, target = like.fitted, like.target
         feeds = _feeds_again(like, recipe)
     else:
-        fitted = preprocessing.build(recipe.preprocess, data.x, data.splits["train"])
+        known = None if start is None else start.fitted
+        fitted = known or preprocessing.build(recipe.preprocess, data.x, data.splits["train"])
         target = fit_target(data.y[data.splits["train"]]) if data.task == "regression" else None
         feeds = make_feeds(data, recipe, device, fitted, target)
     num_outputs = len(data.classes) or feeds["train"].target.shape[1]
@@ -166,8 +203,13 @@ def set_up(
         prepare(model, next(feeds["train"].passes(count, count))[0].cpu())
     if given is not None or ":" in recipe.model.name:
         _refuse_misfit(model, next(feeds["train"].passes(2, 2))[0], num_outputs, data.task)
-    losses_of = [_loss(recipe, training) for training in (True, False)]
-    setup = Setup(data, recipe, device, model, fitted, target, feeds, *losses_of)
+    frozen = all_but(model, start.head) if start is not None and recipe.transfer == "head" else recipe.freeze
+    if frozen:
+        freeze(model, frozen)
+    _refuse_idle_decay(model, recipe)
+    loss, plain = (_loss(recipe, training) for training in (True, False))
+    loss = balanced_loss(recipe, loss, plain, class_counts(feeds["train"]), device)
+    setup = Setup(data, recipe, device, model, fitted, target, feeds, loss, plain)
     setup.plan([recipe.epochs])  # refuses a schedule that cannot be, before anything is written
     return setup
 
@@ -181,7 +223,7 @@ def make_feeds(
     if target is not None:
         values = np.asarray(data.y, dtype=np.float32)
         y = target.apply(torch.from_numpy(values.reshape(len(values), -1).copy()))
-    source: Source = ArraySource(data.x) if isinstance(data.x, np.ndarray | Tensor) else DatasetSource(data.x)
+    source = source_of(data.x)
     augmenter = _augmenter(data, recipe) if recipe.augment and "train" in data.splits else None
     return {
         name: Feed(
@@ -195,6 +237,7 @@ def make_feeds(
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             augmenter=augmenter if name == "train" else None,
+            balanced=name == "train" and recipe.balance == "sampler",
         )
         for name, rows in data.splits.items()
     }
@@ -205,7 +248,10 @@ def _feeds_again(like: Setup, recipe: Recipe) -> dict[str, Feed]:
     augmenter = _augmenter(like.data, recipe) if recipe.augment and "train" in like.feeds else None
     return {
         name: feed.again(
-            batch_size=recipe.batch_size, seed=recipe.seed, augmenter=augmenter if name == "train" else None
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            augmenter=augmenter if name == "train" else None,
+            balanced=name == "train" and recipe.balance == "sampler",
         )
         for name, feed in like.feeds.items()
     }
@@ -262,6 +308,41 @@ def head_of(model: nn.Module, num_outputs: int) -> nn.Linear | None:
     return next((layer for layer in reversed(linear) if layer.out_features == num_outputs), None)
 
 
+def _refuse_without_start(recipe: Recipe, start: Start | None) -> None:
+    """What asks for a network that comes with weights, or for another way to train it."""
+    if recipe.transfer is not None and start is None:
+        raise BadValue(
+            f"transfer={recipe.transfer} needs a network that comes with weights, and this one starts from scratch. "
+            "Take trainwell finetune DATA --from SOURCE, or leave transfer out."
+        )
+    if recipe.feature_copies and recipe.transfer not in ("head", "gradual"):
+        raise BadValue(
+            f"feature_copies={recipe.feature_copies} has no effect: no head is trained on features by itself. "
+            "Set transfer=head or transfer=gradual of trainwell finetune, or leave it out."
+        )
+    if recipe.transfer == "head" and recipe.freeze:
+        raise BadValue(
+            f"freeze={','.join(recipe.freeze)} has no effect with transfer=head: all but the head is frozen already. "
+            "Leave it out, or set transfer=full."
+        )
+    if recipe.transfer == "head" and recipe.layer_decay != 1.0:
+        raise BadValue(
+            f"layer_decay={recipe.layer_decay:g} has no effect with transfer=head: only the head is trained, at one "
+            "rate. Leave it out, or set transfer=full."
+        )
+
+
+def _refuse_idle_decay(model: nn.Module, recipe: Recipe) -> None:
+    """Refuse a rate for each layer where only one layer learns."""
+    if recipe.layer_decay == 1.0:
+        return
+    away = distances(model)
+    if len({away[id(parameter)] for _, _, parameter in learnt(model)}) < 2:
+        raise BadValue(
+            f"layer_decay={recipe.layer_decay:g} has no effect: only one layer of the network learns. Leave it out."
+        )
+
+
 def _refuse_misfit(model: nn.Module, x: Tensor, num_outputs: int, task: str) -> None:
     """Send two samples through a network from outside: what does not fit is told before anything is trained."""
     name, training = type(model).__name__, model.training
@@ -291,17 +372,26 @@ def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
     task = losses[recipe.loss.name].facts.get("task")
     if task is not None and task != data.task:
         raise BadValue(f"loss={recipe.loss.name} is for {task}, and this data is {data.task}. Choose another loss.")
+    refuse_balance(data, recipe)
     images = data.kind == "images"
     for name, plain, what in (
         ("views", ("one",), "views"),
         ("layout", ("auto", "contiguous"), "memory layouts"),
         ("image_size", (None,), "sizes"),
+        ("short_side", (None,), "sizes"),
+        ("image_fit", ("crop",), "shapes"),
     ):
         if not images and getattr(recipe, name) not in plain:
             raise BadValue(
                 f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. "
                 "Leave it out."
             )
+    if recipe.short_side is not None and all(photo_scale(part) is None for part in recipe.augment):
+        croppers = [member.id for member in augmentations if member.facts.get("photo_scale")]
+        raise BadValue(
+            f"short_side={recipe.short_side} has no effect: no augmentation cuts from whole photos. "
+            f"Add {' or '.join(croppers)} to augment=, or leave it out."
+        )
     if images and recipe.views != "one" and preprocessing[recipe.preprocess.name].facts.get("by_position"):
         raise BadValue(
             f"views={recipe.views} mirrors what the network sees, and preprocess={recipe.preprocess.name} treats every "
@@ -310,9 +400,8 @@ def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
     if "valid" not in data.splits and recipe.patience is not None:
         raise BadValue(f"patience={recipe.patience} needs a validation split, and this data has none. Leave it out.")
     score = "accuracy" if data.task == "classification" else "r2"
-    if recipe.monitor not in ("auto", "valid_loss", f"valid_{score}"):
-        raise BadValue(
-            f"monitor={recipe.monitor} does not exist for {data.task}. Expected auto, valid_loss or valid_{score}."
-        )
+    known = ["auto", "valid_loss", f"valid_{score}"] + ([BALANCED_MONITOR] if data.task == "classification" else [])
+    if recipe.monitor not in known:
+        raise BadValue(f"monitor={recipe.monitor} does not exist for {data.task}. Expected {' or '.join(known)}.")
     if data.task == "regression" and any(augmentations[p.name].facts.get("needs_classes") for p in recipe.augment):
         raise BadValue("This augmentation needs classes, and this data has values to predict. Leave it out.")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
+from trainwell.data.open import open_data
 from trainwell.data.wrap import wrap
 from trainwell.diagnoses import Finding
 from trainwell.diagnoses.rules import Case, ask, decay_of, rules
@@ -539,3 +541,18 @@ def test_early_stopping_wants_a_validation_split(make_case: MakeCase, fired: Fir
 def test_a_batch_is_never_larger_than_the_training_split(make_case: MakeCase) -> None:
     case = make_case(["batch_size=4096"])
     assert case.batch_size == case.splits["train"] == np.sum(case.splits["train"])
+
+
+def test_classes_of_very_uneven_size_are_told(make_case: MakeCase) -> None:
+    x = np.random.default_rng(0).normal(size=(330, 6)).astype(np.float32)
+
+    def case(rare: int, *edits: str) -> Case:
+        names = np.array(["common", "rare", "between"])
+        return make_case(edits, on=open_data((x, names[np.repeat([0, 1, 2], [300 - rare, rare, 30])])))
+
+    finding = only(case(6), "uneven_classes")
+    assert finding.severity == "note"
+    assert re.search(r"Class common has \d+ training samples and rare \d, \d\d times fewer", finding.message)
+    assert "balance=prior" in finding.advice
+    for silent in (case(40), case(6, "balance=sampler"), case(6, "loss.weights=balanced")):
+        assert ask(rules["uneven_classes"], silent) is None

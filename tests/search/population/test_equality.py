@@ -94,6 +94,10 @@ TABLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "rates of shifts": ({"model": DROPPING}, [{"norm_bias_rate": rate} for rate in (1.0, 8.0)]),
     "lengths, patience": ({"epochs": 2.0}, [{}, {"epochs": 4.5}, {"epochs": 8.0, "patience": 1, "seed": 1}]),
     "weighted": ({"loss": {"name": "cross_entropy", "weights": "balanced"}}, SEEDS),
+    "balances": (
+        {},
+        [{"balance": kind, "seed": seed} for kind, seed in (("sampler", 0), ("none", 0), ("weights", 1), ("prior", 1))],
+    ),
     "preparations": ({}, [{"preprocess": name} for name in ("standardize", "min_max", "zero_center")]),
     "focal, by loss": ({"loss": "focal", "monitor": "valid_loss"}, SEEDS),
 }

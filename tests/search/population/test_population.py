@@ -42,6 +42,8 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
     "batch": ([{}, {"batch_size": 25}], "They differ in batch size: 20 and 25."),
     "loss": ([{}, {"loss": "focal"}], "They differ in loss"),
     "penalty": ([{"penalties": "l2"}], "The penalty l2 is not worked out"),
+    "freezing": ([{"freeze": ("1",)}], "Frozen layers, and a rate for each layer, are not worked out"),
+    "layer decay": ([{"layer_decay": 0.5}], "Frozen layers, and a rate for each layer, are not worked out"),
     "clipping": ([{"clip": "adaptive"}], "not clipped by adaptive"),
     "blends": ([{}, {"augment": "mixup"}], "They differ in targets: classes and blends of classes."),
     "schedule": ([{"schedule": "plateau"}], "The schedule plateau goes by the losses"),

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import Dataset, TensorDataset
 
 from trainwell.data.open import open_data
+from trainwell.data.photos import Photos
 from trainwell.data.wrap import wrap
 from trainwell.recipe import Recipe
 from trainwell.search.running.parcel import pack, unpack
@@ -51,6 +53,19 @@ def test_an_array_that_is_a_map_goes_by_its_place(quarters: Path, recipe: Recipe
         assert (folder / "x.bin").exists() is is_copied
     content = json.loads((tmp_path / "work-False-mmap" / "work.json").read_text())
     assert content["data"]["x"]["path"] == str(path)
+
+
+def test_photos_go_by_their_place(recipe: Recipe, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for n in range(24):
+        path = tmp_path / "photos" / "ab"[n % 2] / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 24 + n, 3), dtype=np.uint8)).save(path)
+    data = open_data(tmp_path / "photos", image_size=8, short_side=12, cache=tmp_path / "cache")
+    x = handed_over(Work(data, recipe.edit(["batch_size=8"])), tmp_path / "work").data.x
+    assert isinstance(x, Photos) and x.shape == (24, 8, 8, 3)
+    assert not (tmp_path / "work" / "x.bin").exists()
+    assert np.array_equal(x[:], data.x[:]) and np.array_equal(x.stored(5), data.x.stored(5))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8])

@@ -48,6 +48,7 @@ class Case:
         loss: (output, target) -> scalar: what is minimised.
         groups: Parameter groups of the optimizer, with their `weight_decay`.
         shared: Training samples that another part holds too, by part.
+        counts: Training samples of each class; none in regression.
     """
 
     recipe: Recipe
@@ -59,6 +60,7 @@ class Case:
     loss: Callable[[Any, Tensor], Tensor]
     groups: Sequence[Mapping[str, Any]]
     shared: Mapping[str, int] = field(default_factory=dict)
+    counts: tuple[int, ...] = ()
 
     @property
     def batch_size(self) -> int:

@@ -14,8 +14,8 @@ from trainwell.training.setup import Setup
 class Batches:
     """Training batches of some members.
 
-    Members that share the data, the preprocessing, the augmentation and the seed see the same batch at the same step;
-    it is made once, and where they stand next to each other it is held once.
+    Members that share the data, the preprocessing, the augmentation, the seed and the way classes are drawn see the
+    same batch at the same step; it is made once, and where they stand next to each other it is held once.
 
     Args:
         members: In the order of their rows.
@@ -23,7 +23,10 @@ class Batches:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
-        streams = [(*source(m.setup), m.setup.recipe.augment, m.setup.recipe.seed) for m in members]
+        streams = [
+            (*source(m.setup), m.setup.recipe.augment, m.setup.recipe.seed, m.setup.recipe.balance == "sampler")
+            for m in members
+        ]
         numbers = {stream: number for number, stream in enumerate(dict.fromkeys(streams))}
         self._streams = [numbers[stream] for stream in streams]
         self._one_source = len({source(m.setup) for m in members}) == 1

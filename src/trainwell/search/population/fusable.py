@@ -43,6 +43,8 @@ def fusable(setups: Sequence[Setup]) -> str | None:
             return f"Gradients are not clipped by {name} for many at once; by norm, or by value, they are."
         if setup.recipe.penalties:
             return f"The penalty {setup.recipe.penalties[0].name} is not worked out for many at once."
+        if setup.recipe.freeze or setup.recipe.layer_decay != 1.0:
+            return "Frozen layers, and a rate for each layer, are not worked out for many at once."
         if reaction(setup.recipe.schedule) is not None:
             return f"The schedule {setup.recipe.schedule.name} goes by the losses of a training by itself."
         if any(p.dtype != torch.float32 for p in setup.model.parameters()):

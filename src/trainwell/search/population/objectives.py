@@ -15,8 +15,8 @@ _STACKED = ("cross_entropy", "mse")
 class Objective:
     """The losses of K members.
 
-    Cross-entropy without class weights and the squared error are worked out for all at once, smoothing included; other
-    losses one after another.
+    Cross-entropy without class weights or adjusted outputs, and the squared error, are worked out for all at once,
+    smoothing included; other losses one after another.
 
     Args:
         setups: One a member.
@@ -25,7 +25,10 @@ class Objective:
     def __init__(self, setups: Sequence[Setup]) -> None:
         self._setups = setups
         loss = setups[0].recipe.loss
-        weighted = any(setup.recipe.loss.args.get("weights") is not None for setup in setups)
+        weighted = any(
+            setup.recipe.loss.args.get("weights") is not None or setup.recipe.balance in ("weights", "prior")
+            for setup in setups
+        )
         self._name: str | None = loss.name if loss.name in _STACKED and not weighted else None
         smoothing = [float(setup.recipe.loss.args.get("smoothing", 0.0)) for setup in setups]
         self._smoothing = torch.tensor(smoothing, device=setups[0].device)[:, None] if any(smoothing) else None
@@ -40,7 +43,7 @@ class Objective:
         return self._losses(output, target, plain=False)
 
     def plain_losses(self, output: Tensor, target: Tensor) -> Tensor:
-        """What is reported: without smoothing and class weights, (K,)."""
+        """What is reported: without smoothing, class weights and adjustment of the outputs, (K,)."""
         return self._losses(output, target, plain=True)
 
     def _losses(self, output: Tensor, target: Tensor, plain: bool) -> Tensor:
@@ -79,6 +82,18 @@ def sums(output: Tensor, target: Tensor, num_classes: int | None) -> Tensor:
     y = target.double().view(len(output), output.shape[2], -1)
     residuals = (output.transpose(1, 2).double() - y).square().sum(1)
     return torch.cat((residuals, y.square().sum(1), y.sum(1)), dim=1)
+
+
+def right_by_class(output: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Right answers of a batch by member and class, (K, C) int64.
+
+    Args:
+        output: (K, C, B).
+        target: (K, B).
+        num_classes: C.
+    """
+    right = (output.argmax(1) == target).long()
+    return torch.zeros(len(output), num_classes, dtype=torch.int64, device=output.device).scatter_add_(1, target, right)
 
 
 def metric(total: Tensor, num_classes: int | None) -> Tensor:

@@ -11,9 +11,10 @@ from trainwell.search.population.batches import passes, source
 from trainwell.search.population.layers import Pass
 from trainwell.search.population.member import Member
 from trainwell.search.population.network import Network, dimensions
-from trainwell.search.population.objectives import Objective, metric, sums
+from trainwell.search.population.objectives import Objective, metric, right_by_class, sums
 from trainwell.search.population.signals import placed
 from trainwell.search.trial import Score
+from trainwell.training.balance import BALANCED_MONITOR, mean_recall
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import BATCH
 
@@ -86,7 +87,8 @@ def _validated(
     engine: Engine,
     bound: tuple[Network, Objective] | None,
 ) -> list[tuple[float, float]]:
-    """Validation loss, and accuracy or R2, of members that share the data."""
+    """Validation loss, and accuracy, balanced where that is what a member goes by, or R2, of members that share the
+    data."""
     setups = [member.setup for member in members]
     first = setups[0]
     if "valid" not in first.feeds:
@@ -95,12 +97,20 @@ def _validated(
     network, objective = bound or (Network([setup.model for setup in setups], sample_dims), Objective(setups))
     now = Pass(weights, len(members))
     size = BATCH if sample_dims == 1 else min(BATCH, first.feeds["train"].batch_size)  # which is known to fit
-    count, parts = 0, []
+    balanced = [member.plan.monitor == BALANCED_MONITOR for member in members]
+    count, parts, right = 0, [], []
     for signal, target in passes(first, "valid", size, len(members)):
         output = network(placed(signal, engine), now)
         rows = target.shape[1]
         loss = objective.plain_losses(output, target).double()[:, None] * rows
         parts.append(torch.cat((loss, sums(output, target, first.num_classes)), dim=1))
         count += rows
+        if any(balanced) and first.num_classes is not None:
+            right.append(right_by_class(output, target, first.num_classes))
     total = torch.stack(parts).sum(0) / count
-    return list(zip(total[:, 0].tolist(), metric(total[:, 1:], first.num_classes).tolist(), strict=True))
+    values = metric(total[:, 1:], first.num_classes)
+    if right:
+        held = torch.bincount(first.feeds["valid"].target, minlength=first.num_classes or 0)
+        recalls = mean_recall(torch.stack(right).sum(0), held)
+        values = torch.where(torch.tensor(balanced, device=values.device), recalls, values)
+    return list(zip(total[:, 0].tolist(), values.tolist(), strict=True))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from trainwell.data.dataset import Data, Quarantined
+from trainwell.data.photos import Photos
 from trainwell.errors import BadValue
 from trainwell.recipe import Recipe
 from trainwell.record import storing
@@ -88,7 +89,7 @@ def refuse_objects(work: Work) -> None:
             "Name it by model=package.module:factory, or run the trials in turn."
         )
     x: Any = work.data.x
-    if isinstance(x, np.ndarray | Tensor):
+    if isinstance(x, np.ndarray | Photos | Tensor):
         return
     for row in (0, len(x) // 2, len(x) - 1):
         first, again = (torch.as_tensor(x[row][0]) for _ in range(2))
@@ -100,6 +101,9 @@ def refuse_objects(work: Work) -> None:
 
 
 def _put_samples(x: Any, path: Path) -> dict[str, Any]:
+    if isinstance(x, Photos):
+        sides = {name: _put(getattr(x, name), path.with_name(f"{name}.bin")) for name in ("heights", "widths")}
+        return {"photos": _put_samples(x.pixels, path), **sides, "channels": x.channels, "side": x.side}
     if isinstance(x, np.memmap) and isinstance(x.base, mmap.mmap) and x.flags.c_contiguous and x.filename:
         return _place(Path(x.filename), x.offset, x.dtype, x.shape)
     if isinstance(x, np.ndarray):
@@ -139,6 +143,9 @@ def _put_splits(data: Data, folder: Path, name: str) -> dict[str, Any]:
 
 
 def _take(place: dict[str, Any]) -> Any:
+    if "photos" in place:
+        pixels, heights, widths = (_take(place[name]) for name in ("photos", "heights", "widths"))
+        return Photos(pixels, np.array(heights), np.array(widths), channels=place["channels"], side=place["side"])
     shape = tuple(place["shape"])
     if 0 in shape:
         return np.empty(shape, place["dtype"])  # of nothing there is no map

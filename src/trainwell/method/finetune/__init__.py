@@ -1,0 +1,1 @@
+"""`finetune`: a network that was trained before, put to another task."""
