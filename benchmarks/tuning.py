@@ -10,9 +10,9 @@ stages  `tune` against random search at full length with as many epochs in all, 
 
 A fifth of the rows is set aside before anything else, by the seed, and is what is scored; the winner of every search
 is trained by `fit` with the seed. `images` takes 2,000 images of FOLDER/train, drawn by the seed, and 5,000 of
-FOLDER/test, with a narrow convnet and 10 epochs, and `digits` an MLP, so that hundreds of trainings take minutes. `--quick` is for trying
-the script: two epochs, six trials, one seed, nothing is written unless --out is given. Results go to
-results/tuning.json after each question and data set; what was not run anew stays in it.
+FOLDER/test, with a narrow convnet and 10 epochs, and `digits` an MLP, so that hundreds of trainings take minutes.
+`--quick` is for trying the script: two epochs, six trials, one seed, nothing is written unless --out is given. Results
+go to results/tuning.json after each question and data set; what was not run anew stays in it.
 """
 
 import argparse
