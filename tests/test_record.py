@@ -210,7 +210,7 @@ def test_on_a_full_disk_what_was_saved_before_stays(small_disk: Path) -> None:
     folder.write_json(RECIPE, {"epochs": 3})
     with pytest.raises(StorageFailed, match=r"Writing .*checkpoint\.safetensors failed .* What was saved before"):
         folder.write_tensors(CHECKPOINT, {"a": torch.zeros(50_000)}, {"step": 2})
-    with pytest.raises(StorageFailed, match=r"Writing .*recipe\.json failed .* go on with --resume"):
+    with pytest.raises(StorageFailed, match=r"Writing .*recipe\.json failed .* a training then goes on with --resume"):
         folder.write_json(RECIPE, {"text": "x" * 70_000})
     with pytest.raises(StorageFailed, match=r"Writing .*record\.jsonl failed"):
         record.add("note", text="x" * 70_000)

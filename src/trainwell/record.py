@@ -215,7 +215,7 @@ def storing(path: Path) -> Iterator[None]:
 def _storage_message(path: Path, error: Exception) -> str:
     return (
         f"Writing {path} failed ({error}). What was saved before is untouched. "
-        "Free some space or give another --out, then go on with --resume."
+        "Free some space or give another --out; a training then goes on with --resume."
     )
 
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.cells import cell_len
+
+from trainwell.cli.answers import AsJson, AsTable
+from trainwell.method.predictions import Origin, Predictions
 
 from .conftest import Done, Finished
 
@@ -49,10 +53,49 @@ def test_a_table_json_and_csv(quarters_run: Finished, inside: Callable[..., Done
     assert float(rows[1][2]) == pytest.approx(said[0]["probability"], rel=1e-8)
 
 
+def test_a_temperature_scales_the_probabilities(
+    quarters_run: Finished, inside: Callable[..., Done], quarters: Path
+) -> None:
+    asked = "predict", quarters_run.path, quarters, "--json"
+    plain, scaled = (json.loads(inside(*asked, *more).out) for more in ([], ["--temperature", "2"]))
+    for one, other in zip(plain["predictions"][:5], scaled["predictions"], strict=False):
+        roots = {name: value**0.5 for name, value in one["probabilities"].items()}
+        expected = {name: value / sum(roots.values()) for name, value in roots.items()}
+        assert other["probabilities"] == pytest.approx(expected, abs=1e-6)
+    inside(*asked, "--temperature", "-1").refused("temperature=-1.0", "[0.05, 20]")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_columns_for_the_eye_and_json_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "44")
+    classes = "猫", "dog"
+    origins = [Origin(file, None) for file in ("写真" * 20 + ".jpg", "写.jpg", "a" * 90, "a.jpg")]
+    terminal, plain = Terminal(), io.StringIO()
+    for stream in (terminal, plain):
+        part = Predictions(tuple(origins[stream is plain :]), classes, np.full((4, 2), 0.5)[stream is plain :])
+        AsTable(stream, classes, top=None, rows=False).add(part)
+    for lines in (terminal.getvalue().splitlines(), plain.getvalue().splitlines()):
+        where = {cell_len(line[: line.index("猫")]) for line in lines[1:] if "a" * 50 not in line}
+        assert len(where) == 1
+    assert all(cell_len(line) == 44 for line in terminal.getvalue().splitlines()[1:])
+    stream = io.StringIO()
+    form = AsJson(stream, (), top=None, rows=False)
+    form.add(Predictions((Origin(None, 0),), (), np.array([np.inf])))
+    form.end([], [])
+    assert "Infinity" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["predictions"] == [{"row": 0, "value": None}]
+
+
 def test_only_broken_files_exit_with_1(quarters_run: Finished, inside: Callable[..., Done], folder: Path) -> None:
     done = inside("predict", quarters_run.path, folder / "broken.png", folder / "gone.png", "--json")
     assert done.code == 1 and json.loads(done.out)["predictions"] == []
     assert "2 could not be read; 0 predicted" in done.err
+    Path("a=b.png").touch()  # a file, not a word of views
+    assert inside("predict", quarters_run.path, "a=b.png").code == 1
 
 
 def test_rows_are_numbered_and_views_averaged(

@@ -79,6 +79,8 @@ def test_a_link_that_leads_back_up_ends(folder: Make) -> None:
 def test_dangling_link_is_kept_for_the_reader_to_name(folder: Make) -> None:
     root = folder({"ants": 1, "bees": 1})
     (root / "ants" / "gone.png").symlink_to(root / "nowhere")
+    (root / "ants" / "self.png").symlink_to("self.png")
+    (root / "round").symlink_to("round")
     listing = list_folder(root, "fit")
     assert listing.stamps[listing.paths.index("ants/gone.png")].tolist() == [-1, -1]
 

@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainwell.data import pixels as data_pixels
 from trainwell.data.frames import Survey, Wanted, survey
 from trainwell.data.images import Frame
-from trainwell.data.pixels import load_pixels, write_pixels
+from trainwell.data.pixels import booted, load_pixels, write_pixels
 from trainwell.errors import BadData
 
 Make = Callable[..., Path]
@@ -49,6 +51,38 @@ def test_equal_pixels_have_equal_digests(tmp_path: Path, folder: Make) -> None:
     pixels = load_pixels(written(tmp_path, paths), lambda i: paths[i])
     assert pixels is not None
     assert pixels.digests[1] == pixels.digests[3] and len(set(pixels.digests.tolist())) == 3
+
+
+def test_after_another_boot_all_is_checked_once(tmp_path: Path, folder: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_pixels, "_CHECKED_ROWS", 2)
+    boot = tmp_path / "boot"
+    boot.write_text("first\n")
+    monkeypatch.setattr(data_pixels, "_BOOT", boot)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    paths = paths_of(folder({"a": 10}))
+    made = written(tmp_path, paths)
+    assert not synced  # the disk is not waited for
+    whole, index = (made / "pixels.u8").read_bytes(), (made / "index.json").read_bytes()
+
+    def loads() -> bool:
+        return load_pixels(made, lambda i: paths[i]) is not None
+
+    (made / "pixels.u8").write_bytes(whole[: 3 * 768] + bytes(768) + whole[4 * 768 :])
+    assert loads()  # only the ends were looked at
+    boot.write_text("second\n")
+    assert not loads()
+    (made / "pixels.u8").write_bytes(whole)
+    assert loads() and json.loads((made / "index.json").read_bytes()) == json.loads(index) | {"boot": None}
+    assert sorted(os.listdir(made)) == ["index.json", "index.npz", "pixels.u8"]
+    (made / "pixels.u8").write_bytes(whole[: 3 * 768] + bytes(768) + whole[4 * 768 :])
+    assert loads()  # once
+    shutil.rmtree(made)
+    boot.unlink()
+    assert booted() is None
+    synced.clear()
+    written(tmp_path, paths)
+    assert len(synced) == 3
 
 
 def test_damage_is_noticed(tmp_path: Path, folder: Make) -> None:

@@ -95,3 +95,19 @@ def test_still_rising_at_a_rate_not_yet_lowered() -> None:
     assert read(lines(RISING, lr=[0.1] * 10), early=True) == []
     assert read(lines(HEALTHY, lr=[0.1] * 10)) == []
     assert read(lines(RISING[-4:], lr=[0.1] * 4)) == []  # too short to tell
+
+
+@pytest.mark.parametrize(
+    ("transfer", "said", "unsaid"),
+    [
+        (None, "augment=flip", "feature_copies"),
+        ("head", "feature_copies=4", "smaller model"),
+        ("full", "freeze=", "smaller model"),
+    ],
+)
+def test_advice_is_of_what_can_be_set(transfer: str | None, said: str, unsaid: str) -> None:
+    found = read_curves(lines([0.8], [1.0]), baseline=0.1, samples=900, stopped_early=False, transfer=transfer)
+    assert [each.problem for each in found] == ["overfitting"]
+    assert said in found[0].advice and unsaid not in found[0].advice
+    unlearnt = read_curves(lines([0.1]), baseline=0.1, samples=900, stopped_early=False, transfer=transfer)[0]
+    assert ("optimizer.lr" in unlearnt.advice) is (transfer != "head")

@@ -141,6 +141,16 @@ def test_no_learning_is_told_by_the_commonest_class_of_the_split() -> None:
     assert "no-learning" not in problems([epoch(n, 0.9, 0.9, 0.3 / n) for n in range(1, 11)], facts=rarer)
 
 
+def test_a_head_that_is_kept_counts_as_learnt() -> None:
+    head = {k: v for k, v in epoch(0, 0.9, 0.9).items() if k != "lr"} | {"kind": "head", "step": 0}
+    worse = [epoch(number, 0.5, 0.5) for number in range(1, 6)]
+    assert "no-learning" in problems(worse)
+    assert "no-learning" not in problems([head, *worse])
+    by_heart = [head | {"train_accuracy": 1.0, "valid_accuracy": 0.5}, epoch(1, 1.0, 0.5)]
+    found = judge_run(recipe().replace(transfer="head"), DATA, by_heart, stopped_early=False)
+    assert [finding.problem for finding in found] == ["no-learning"]  # and nothing on how it was trained
+
+
 def test_learning_by_heart_is_said_once() -> None:
     lines = [check(0.69)]
     lines += [epoch(n, 0.99, 0.8 - 0.01 * n, 0.1 / n, valid_loss=0.5 + 0.1 * n) for n in range(1, 11)]

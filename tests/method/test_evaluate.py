@@ -1,5 +1,6 @@
 """Metrics of a run, against scikit-learn and by hand."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sklearn import datasets, metrics
 from trainwell import Options, Run, evaluate, fit
 from trainwell.errors import BadData
 from trainwell.method.evaluation.figures import calibration_error
+from trainwell.method.evaluation.sample import _has_test_part
 from trainwell.method.screen import Silent
 
 NO_CHECKS = Options(checks=False)
@@ -94,6 +96,21 @@ def test_the_data_it_was_trained_on_is_scored_on_rows_set_aside(iris: Run) -> No
     assert found.part == "heldout"
     assert found.count == iris.data["splits"]["heldout"]["rows"]
     assert found.metrics["accuracy"] == pytest.approx(iris.verdict["scores"]["heldout_accuracy"])
+
+
+def test_the_test_part_of_what_it_was_trained_on_is_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = columns("iris")
+    monkeypatch.chdir(tmp_path)
+    np.savez("flowers.npz", x_train=x[::2], y_train=y[::2], x_test=x[1::2] + 0.01, y_test=y[1::2])
+    run = fit("flowers.npz", ["epochs=1"], out="run", options=NO_CHECKS)
+    assert (evaluate(run, "flowers.npz").part, evaluate(run, "flowers.npz").count) == ("test", 75)
+    np.savez("whole.npz", x=x, y=y)
+    whole = fit("whole.npz", ["epochs=1"], out="whole", options=NO_CHECKS)
+    assert evaluate(whole, tmp_path / "whole.npz").part == evaluate(whole, "whole.npz").part == "heldout"
+    for name, found in {"Testing": True, "tests": False, "train": False}.items():
+        (tmp_path / "folder" / name / "a").mkdir(parents=True)
+        assert _has_test_part(tmp_path / "folder") == found
+        shutil.rmtree(tmp_path / "folder")
 
 
 class Said(Silent):

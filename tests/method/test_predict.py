@@ -1,6 +1,7 @@
 """Predictions of new files, arrays and rows: the same numbers as an evaluation, whatever way they come."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from trainwell.data.open import open_data
 from trainwell.data.views import Views
 from trainwell.errors import BadData, BadRun, BadValue
 from trainwell.method.load import Predictor
+from trainwell.method.samples.chunk import size_of
+from trainwell.method.samples.images import chunks_of_arrays
+from trainwell.method.samples.read import chunks
+from trainwell.method.samples.tables import named
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import outputs
 from trainwell.training.setup import make_feeds
@@ -91,21 +96,31 @@ def test_files_get_the_same_numbers_as_an_evaluation(predictor: Predictor, photo
     assert found.notes == ("32 of 32 images of another size: scaled, and the middle cut, to 8 x 8",)
 
 
-def test_views_get_the_same_numbers_as_an_evaluation(predictor: Predictor, photos: Path, large: Path) -> None:
-    # With a slash behind it the folder is not taken for what the run was trained on, whose part set aside is scored.
-    for folder, views in ((large, Views(5, (12, 16))), (f"{photos}/", Views(5, (9,))), (large, Views(flips=True))):
+def test_views_get_the_same_numbers_as_an_evaluation(
+    predictor: Predictor, photos: Path, large: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(photos, tmp_path / "copy")  # of what it was trained on, a part set aside would be scored
+    for folder, views in ((large, Views(5, (12, 16))), (copy, Views(5, (9,))), (large, Views(flips=True))):
         expected = tw.evaluate(predictor.run, folder, views=views).predicted
         np.testing.assert_allclose(predictor.predict(folder, views=views).probabilities, expected, rtol=0, atol=1e-7)
+    notes = predictor.predict(large, views=Views(5, (12, 16)), batch=7).notes
+    assert len(notes) == len(set(notes)) and any("averaged over 10 views" in note for note in notes)
+    aside = tw.evaluate(predictor.run, f"{photos}/")  # with a slash it is the same folder
+    assert (aside.part, aside.seen) == ("valid", 0) and aside.count < len(list(photos.rglob("*.png")))
 
 
 @pytest.mark.parametrize("how", [["image_fit=letterbox", "augment=none"], ["short_side=12", "augment=resized_crop"]])
 def test_photos_kept_whole_or_with_bars(how: list[str], large: Path, tmp_path: Path) -> None:
     run = tw.fit(large, [*EASY[:-1], *how, "image_size=8", "epochs=1"], out=tmp_path / "run", options=NO_CHECKS)
-    expected = tw.evaluate(run, f"{large}/").predicted
+    expected = tw.evaluate(run, shutil.copytree(large, tmp_path / "copy")).predicted
     found = tw.load(run).predict(large)
     np.testing.assert_allclose(found.probabilities, expected, rtol=0, atol=1e-7)
     pictures = [Image.open(path).copy() for path in found.names]
-    np.testing.assert_allclose(tw.load(run).predict(pictures).probabilities, expected, rtol=0, atol=0.02)
+    files = [tmp_path / f"{number}.png" for number in range(len(pictures))]  # which are not decoded at a fraction
+    for picture, file in zip(pictures, files, strict=True):
+        picture.save(file)
+    found, expected = tw.load(run).predict(pictures), tw.load(run).predict(files).probabilities
+    np.testing.assert_allclose(found.probabilities, expected, rtol=0, atol=1e-6)
 
 
 def test_arrays_tensors_and_pictures(predictor: Predictor, photos: Path) -> None:
@@ -209,6 +224,20 @@ def test_files_are_converted_and_it_is_said(predictor: Predictor, tmp_path: Path
     assert same.probabilities[0].tolist() == same.probabilities[1].tolist()
 
 
+def test_a_colour_array_is_not_taken_for_many_narrow_grey_ones() -> None:
+    decoding = {"kind": "images", "channels": 1, "size": [12, 12]}
+    with pytest.raises(BadData, match=r"shape \(12, 12, 3\), which is an image of 3 channels.* trained on 1"):
+        next(chunks_of_arrays(np.zeros((12, 12, 3), np.uint8), decoding, 10))
+    with pytest.raises(BadData, match="which is an image of 4 channels, and the model was trained on 3"):
+        next(chunks_of_arrays(np.zeros((12, 12, 4), np.uint8), decoding | {"channels": 3}, 10))
+    with pytest.raises(BadData, match=r"the input came as set\. Expected paths"):
+        next(chunks_of_arrays({"a.png"}, decoding, 10))
+    with pytest.raises(BadData, match=r"the input came as ndarray, str\. Expected paths"):
+        next(chunks_of_arrays(["a.png", np.zeros((12, 12), np.uint8)], decoding, 10))
+    for shape, number in {(12, 12): 1, (3, 12, 12): 3, (12, 12, 1): 1, (1, 12, 12): 1, (4, 12, 12, 1): 4}.items():
+        assert next(chunks_of_arrays(np.zeros(shape, np.uint8), decoding, 10)).total == number
+
+
 def test_only_broken_files_give_no_predictions(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     found = predictor.predict([tmp_path / "a.png", tmp_path / "gone.png"])
@@ -293,6 +322,27 @@ def test_values_come_in_the_units_of_the_target(tmp_path: Path) -> None:
         found.top(1)
     with pytest.raises(BadValue, match="not classes"):
         found.probabilities  # noqa: B018
+
+
+def test_what_a_file_of_arrays_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "both.npz", x=np.zeros((3, 2)), x_test=np.ones((7, 2)))
+    description = {"kind": "own", "input_shape": [2], "decoding": {"kind": "own"}}
+    [*parts] = chunks("~/both.npz", description, width=0, short_side=None, batch=3)
+    assert [len(part.origins) for part in parts] == [3, 3, 1]
+    assert [origin.row for part in parts for origin in part.origins] == [1, 2, 3, 4, 5, 6, 7]
+    assert all(isinstance(part.x, torch.Tensor) and part.x.dtype == torch.float32 for part in parts)
+    assert parts[0].x is not None and float(parts[0].x.sum()) == 6
+
+
+def test_chunks_are_as_even_as_those_of_an_evaluation() -> None:
+    assert [size_of(count, 250) for count in (0, 1, 250, 251, 1000)] == [1, 1, 250, 126, 250]
+
+
+def test_an_array_may_have_the_columns_that_training_dropped() -> None:
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert named(x, ["x0", "x2"], 3, "it").to_dict(as_series=False) == {"x0": [1.0, 4.0], "x2": [3.0, 6.0]}
+    assert named(x[:, :2], ["x0", "x2"], 3, "it").to_dict(as_series=False) == {"x0": [1.0, 4.0], "x2": [2.0, 5.0]}
 
 
 def test_a_network_and_data_of_ones_own(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from torch import nn
 
 from trainwell.models import build
@@ -23,6 +24,15 @@ def test_a_block_is_a_layer() -> None:
     assert found["layer4.1.conv1.weight"] == found["layer4.1.bn2.weight"] == 1
     assert found["layer4.0.downsample.0.weight"] == 2
     assert found["conv1.weight"] == found["bn1.bias"] == 9
+
+
+def test_what_the_network_holds_by_itself_is_as_far_as_the_first_layer() -> None:
+    model = nn.Module()
+    model.token = nn.Parameter(torch.zeros(1))
+    model.layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    model.head = nn.Linear(2, 1)
+    found = by_name(model)
+    assert [found[name] for name in ("token", "layers.0.weight", "layers.1.bias", "head.bias")] == [2, 2, 1, 0]
 
 
 @pytest.mark.parametrize("optimizer", [member.id for member in optimizers])

@@ -64,6 +64,20 @@ def test_a_head_of_the_grid_is_what_torch_trains_alone() -> None:
         assert head.scores["valid_loss"] == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+def test_every_class_is_drawn_alike_often_where_that_is_asked(balanced: bool) -> None:
+    seen: list[Tensor] = []
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        seen.append(target)
+        return LOSS(output, target)
+
+    x, target = clusters().train[0], torch.tensor([0] * 50 + [1] * 5 + [2] * 5)
+    train_heads(Features(x[None], target, None, None), [Head(1.0, 0.0, 0)], **settings(loss=loss, balanced=balanced))
+    counts = torch.cat(seen).bincount()
+    assert (counts.max() < 1.1 * counts.min()) if balanced else (counts[0] > 8 * counts[1])
+
+
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_the_folded_head_gives_the_scores_on_the_features_as_they_are(with_bias: bool) -> None:
     features = clusters(scale=1 / 9)

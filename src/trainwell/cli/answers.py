@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
+from rich.cells import cell_len
 
 if TYPE_CHECKING:
     from trainwell.data.dataset import Quarantined
@@ -56,8 +57,10 @@ class AsJson(Writer):
         self._before = f'{{"classes": {json.dumps(list(classes))}, "predictions": [\n'
 
     def add(self, part: "Predictions") -> None:
+        from trainwell.record import finite  # torch is imported when a verb needs it
+
         for row in part.rows(self._top):
-            self._stream.write(self._before + json.dumps(row))
+            self._stream.write(self._before + json.dumps(finite(row)))
             self._before = ",\n"
 
     def end(self, broken: Sequence["Quarantined"], notes: Sequence[str]) -> None:
@@ -113,9 +116,10 @@ class AsTable(Writer):
         if not self._widths:
             self._widths = [len(name) for name in header]
             self._widths[len(self._places) :: 2] = [
-                max(width, *map(len, map(safe, self._classes)), 0) for width in self._widths[len(self._places) :: 2]
+                max(width, *map(cell_len, map(safe, self._classes)), 0)
+                for width in self._widths[len(self._places) :: 2]
             ]
-        self._widths = [max(width, *map(len, cells)) for width, *cells in zip(self._widths, *lines, strict=True)]
+        self._widths = [max(width, *map(cell_len, cells)) for width, *cells in zip(self._widths, *lines, strict=True)]
         rest = sum(self._widths[1:]) + 2 * len(self._widths[1:])
         most = _LONGEST if self._room is None else max(_SHORTEST, self._room - rest)
         self._widths[0] = min(self._widths[0], most)
@@ -146,7 +150,7 @@ class AsTable(Writer):
         for place, (cell, width) in enumerate(zip(cells, self._widths, strict=True)):
             number = place >= len(self._places) and (not self._classes or (place - len(self._places)) % 2 == 1)
             cell = cell if self._room is None else _fitted(cell, width)
-            padded.append(f"{cell:{'>' if number else '<'}{width}}")
+            padded.append(f"{cell:>{width}}" if number else aligned(cell, width))
         return "  ".join(padded).rstrip()
 
 
@@ -162,9 +166,19 @@ def safe_bytes(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def aligned(text: str, width: int) -> str:
+    """The text with blanks behind it, up to so many columns of a terminal: letters of some scripts take two."""
+    return text + " " * (width - cell_len(text))
+
+
 def _fitted(text: str, width: int) -> str:
     """The text, its middle left out where it is longer."""
-    if len(text) <= width:
+    if cell_len(text) <= width:
         return text
-    tail = width // 2
-    return f"{text[: width - tail - 1]}…{text[len(text) - tail :]}"
+    tail = len(text) - 1
+    while cell_len(text[tail - 1 :]) <= width // 2:
+        tail -= 1
+    head = 1
+    while cell_len(text[: head + 1]) <= width - cell_len(text[tail:]) - 1:
+        head += 1
+    return f"{text[:head]}…{text[tail:]}"

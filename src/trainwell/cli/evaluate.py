@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.cells import cell_len
 
+from trainwell.cli.answers import aligned, safe
 from trainwell.cli.arguments import DATA_HELP, Cache, Device, KeepMemory, MaxBroken, Target
 from trainwell.cli.screen import Terminal
 
@@ -77,8 +79,7 @@ def _table(found: "Evaluation") -> str:
     if found.views["beside"]:
         lines += ["", *_views(found.views)]
     if found.against is not None:
-        theirs = "  ".join(f"{name} {value:.4f}" for name, value in found.against["metrics"][1].items())
-        lines += ["", found.against["text"], f"{found.against['names'][1]}: {theirs}"]
+        lines += ["", *_against(found.against)]
     if found.per_class:
         lines += ["", *_classes(found)]
     if found.mistakes:
@@ -93,7 +94,8 @@ def _temperature(scaled: dict[str, Any]) -> list[str]:
     return [
         f"temperature {scaled['value']:.4f}, fitted on {scaled['fitted_on']}: "
         f"calibration_error {error['before']:.4f} -> {error['after']:.4f}, "
-        f"log_loss {loss['before']:.4f} -> {loss['after']:.4f}"
+        f"log_loss {loss['before']:.4f} -> {loss['after']:.4f}",
+        f"to have it in predictions: trainwell predict ... --temperature {scaled['value']:.4f}",
     ]
 
 
@@ -111,19 +113,29 @@ def _views(views: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _against(compared: dict[str, Any]) -> list[str]:
+    """The test, and the figures of the two runs, neither with a temperature."""
+    lines = [compared["text"]]
+    for name, metrics in zip(compared["names"], compared["metrics"], strict=True):
+        lines.append(f"{name}: " + "  ".join(f"{metric} {value:.4f}" for metric, value in metrics.items()))
+    return lines
+
+
 def _classes(found: "Evaluation") -> list[str]:
-    width = max(len(name) for name in (*found.classes, "class"))
+    names = [safe(name) for name in found.classes]
+    width = max(map(cell_len, (*names, "class")))
     lines = [f"{'class':<{width}}  precision  recall      f1  support"]
-    for name, row in found.per_class.items():
+    for name, row in zip(names, found.per_class.values(), strict=True):
         lines.append(
-            f"{name:<{width}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7d}"
+            f"{aligned(name, width)}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  "
+            f"{row['support']:7d}"
         )
     if len(found.classes) <= _WIDEST_CONFUSION:
         cell = max(5, *(len(str(count)) + 1 for row in found.confusion for count in row))
         lines += ["", "confusion: a row is the true class, a column the predicted one, in the order above"]
         lines += [
-            f"{name:<{width}}  " + "".join(f"{count:{cell}d}" for count in row)
-            for name, row in zip(found.classes, found.confusion, strict=True)
+            f"{aligned(name, width)}  " + "".join(f"{count:{cell}d}" for count in row)
+            for name, row in zip(names, found.confusion, strict=True)
         ]
     return lines
 
@@ -133,12 +145,12 @@ def _mistakes(mistakes: list[dict[str, Any]]) -> list[str]:
     if "error" in mistakes[0]:
         return [
             "largest errors:",
-            *(f"  {m['file']}: said {_number(m['said'])}, true {_number(m['true'])}" for m in mistakes),
+            *(f"  {safe(m['file'])}: said {_number(m['said'])}, true {_number(m['true'])}" for m in mistakes),
         ]
     return [
         "worst mistakes:",
         *(
-            f"  {m['file']}: said {m['said']} ({m['probability']:.4f}), true {m['true']} "
+            f"  {safe(m['file'])}: said {safe(m['said'])} ({m['probability']:.4f}), true {safe(m['true'])} "
             f"({m['probability_of_true']:.4f})"
             for m in mistakes
         ),

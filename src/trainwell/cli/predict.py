@@ -32,6 +32,10 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="T", help="Calibrate by what `evaluate --temperature` has found.", show_default=False),
+    ] = None,
     device: Device = "auto",
     keep_memory: KeepMemory = True,
 ) -> int:
@@ -51,7 +55,7 @@ def command(
         raise BadValue("There is nothing to predict. Name files or folders after the run.")
     if keep_memory:
         keep()
-    predictor = load(run, device=device)
+    predictor = load(run, device=device, temperature=temperature)
     if top is not None:
         check_top(top, predictor.classes)
     screen = Terminal(aside=True)

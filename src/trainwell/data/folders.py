@@ -78,7 +78,7 @@ class _Walk:
 
     def part(self, part: str, folder: str, entries: Sequence[os.DirEntry[str]]) -> None:
         """Take in the class folders among the entries of `folder`."""
-        names = sorted(entry.name for entry in entries if entry.is_dir())
+        names = sorted(entry.name for entry in entries if is_folder(entry))
         if not names:
             raise BadData(_no_classes(self.root / folder, len(entries)))
         self.num_beside += len(entries) - len(names)
@@ -96,7 +96,7 @@ class _Walk:
             return
         for entry in self.entries(folder):
             path = f"{folder}/{entry.name}"
-            if entry.is_dir():
+            if is_folder(entry):
                 self._below(found, path, above | {real})
                 continue
             try:
@@ -109,6 +109,14 @@ class _Walk:
 def is_passed_over(name: str) -> bool:
     """Whether a name is that of a hidden file, or of one that a system leaves behind."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link to itself is none, and the reader will say so."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def list_folder(root: Path, parts: str) -> Listing:
@@ -127,14 +135,14 @@ def list_folder(root: Path, parts: str) -> Listing:
         raise BadData(f"{walk.unlisted[0].reason[0].upper()}{walk.unlisted[0].reason[1:]}: {root}.")
     if not top:
         raise BadData(f"The folder {root} is empty. Expected one folder per class, with its images inside.")
-    named = {part: [e for e in top if e.is_dir() and e.name.lower() in names] for part, names in PARTS.items()}
+    named = {part: [e for e in top if is_folder(e) and e.name.lower() in names] for part, names in PARTS.items()}
     for part, found in named.items():
         if len(found) > 1:
             raise BadData(f"{root} has {listed([e.name for e in found])}: more than one {part} folder. Keep one.")
     train = walk.entries(named["train"][0].name) if named["train"] else []
-    given = any(e.is_dir() for e in train)
+    given = any(is_folder(e) for e in train)
     num_named = sum(len(found) for found in named.values())
-    if named["train"] and not given and num_named > 1 and num_named == sum(e.is_dir() for e in top):
+    if named["train"] and not given and num_named > 1 and num_named == sum(is_folder(e) for e in top):
         raise BadData(_no_classes(root / named["train"][0].name, len(train)))
     notes = _take_given(walk, root, parts, top, named) if given else _take_flat(walk, root, parts, top, named)
     if walk.num_hidden:
@@ -168,8 +176,8 @@ def _take_given(
         for entry in named[part]:
             walk.part("all" if parts == "all" else part, entry.name, walk.entries(entry.name))
     known = {e.name for found in named.values() for e in found}
-    others = sorted(shown(e.name) for e in top if e.is_dir() and e.name not in known)
-    walk.num_beside += sum(not e.is_dir() for e in top)
+    others = sorted(shown(e.name) for e in top if is_folder(e) and e.name not in known)
+    walk.num_beside += sum(not is_folder(e) for e in top)
     notes = [f"folders beside train passed over: {listed(others)}"] if others else []
     if parts == "fit" and named["test"]:
         notes.append(f"{named['test'][0].name} left unopened")
@@ -190,7 +198,7 @@ def _take_flat(
         walk.part("test", test, walk.entries(test))
         return []
     rest = [e for e in top if e.name != test]
-    if test is not None and not any(e.is_dir() for e in rest):
+    if test is not None and not any(is_folder(e) for e in rest):
         raise BadData(f"{root} has only a {test!r} folder, which training never opens. Expected train/<class>/ too.")
     if test is not None and parts == "all":
         raise BadData(f"{root} has class folders and a folder {test!r} beside them. Name one of the two.")
@@ -202,10 +210,10 @@ def _take_flat(
 
 def _refuse_wrapped(walk: _Walk, root: Path, entries: Sequence[os.DirEntry[str]]) -> None:
     """A zip file often unpacks to a folder that holds nothing but the folder one wants."""
-    folders = [e for e in entries if e.is_dir()]
+    folders = [e for e in entries if is_folder(e)]
     if len(folders) != 1:
         return
-    inner = [e.name for e in walk.entries(folders[0].name) if e.is_dir()]
+    inner = [e.name for e in walk.entries(folders[0].name) if is_folder(e)]
     if len(inner) > 1:
         raise BadData(
             f"{root} holds one folder, {shown(folders[0].name)!r}, and one class cannot be learnt. That folder holds "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from trainwell.data.dataset import Quarantined, count, listed, shown
-from trainwell.data.folders import is_passed_over
+from trainwell.data.folders import is_folder, is_passed_over
 from trainwell.data.images import FORMATS
 from trainwell.errors import BadData
 
@@ -79,19 +79,12 @@ class _Walk:
         for entry in entries:
             if is_passed_over(entry.name):
                 self.num_hidden += 1
-            elif _is_folder(entry):
+            elif is_folder(entry):
                 self.below(entry.path, above | {real})
             elif os.path.splitext(entry.name)[1].lower() in _suffixes():
                 self.paths.append(entry.path)
             else:
                 self.num_others += 1
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself; the reader will say so
-        return False
 
 
 @functools.cache

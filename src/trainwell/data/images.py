@@ -129,18 +129,12 @@ def read_photo(path: str | os.PathLike[str], short_side: int, channels: int, fit
     with _decoder_errors(content):
         image: Image.Image = _opened(content)
         mode, size = mode_of(image), image.size
-        side = min(short_side, min(size) if fit == "crop" else max(size))
-        _draft(image, side, fit)
+        _draft(image, _kept_side(size, short_side, fit), fit)
         image.load()
         upright, turned = _upright(image)
         image = _coloured(upright, channels)
-        if fit == "letterbox":
-            image = _letterboxed(image, (side, side))
         pixels = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
-        if fit == "crop":
-            pixels = np.ascontiguousarray(_middle_stretch(pixels))
-            long = min(MAX_RATIO * side, round(side * max(size) / min(size)))
-            pixels = scaled(pixels, *((side, long) if pixels.shape[0] < pixels.shape[1] else (long, side)))
+        pixels = kept_whole(pixels, short_side, fit, size)
     return Decoded(pixels, mode, size, turned)
 
 
@@ -207,6 +201,29 @@ def resize_array(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     """Bring uint8 (H, W, C), with C 1 or 3, to the height and width of `frame` as files are brought to it."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     return np.asarray(_fitted(image, frame)).reshape(frame.height, frame.width, pixels.shape[-1])
+
+
+def kept_whole(pixels: np.ndarray, short_side: int, fit: Fit, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Bring uint8 (H, W, C), with C 1 or 3, to what is kept of a photo, as `read_photo` says it.
+
+    Args:
+        pixels: The photo, upright.
+        short_side: In pixels.
+        fit: As in `read_photo`.
+        size: Its two sides where it was decoded at a fraction of them.
+    """
+    size = size or (pixels.shape[0], pixels.shape[1])
+    side = _kept_side(size, short_side, fit)
+    if fit == "letterbox":
+        return resize_array(pixels, Frame(side, side, pixels.shape[-1], fit))
+    long = min(MAX_RATIO * side, round(side * max(size) / min(size)))
+    pixels = np.ascontiguousarray(_middle_stretch(pixels))
+    return scaled(pixels, *((side, long) if pixels.shape[0] < pixels.shape[1] else (long, side)))
+
+
+def _kept_side(size: tuple[int, int], short_side: int, fit: Fit) -> int:
+    """Short side of what is kept of a photo, or the side of its square with bars."""
+    return min(short_side, min(size) if fit == "crop" else max(size))
 
 
 def _checked_stat(path: str | os.PathLike[str]) -> None:

@@ -5,8 +5,13 @@ A cached folder holds:
     pixels.u8     N x H x W x C bytes, one image after the other; of photos each has its own H and W
     index.npz     rows, digests, modes, sizes: see `Pixels`; of photos also their heights and widths
     index.json    frame, number of images, what was set aside, checksum of index.npz; written last
+
+Nothing waits for the disk, which can take longer than decoding: the index says during which boot of the machine it was
+written, and after another one, of which a loss of power may be the reason, every image is compared with its digest,
+once. Where boots cannot be told apart, the files are synced.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -30,6 +35,7 @@ VERSION = 2
 _CHUNK_BYTES = 2**22
 _CHECKED_ROWS = 500  # looked at when a cache is opened: a torn write leaves runs of zeros
 _CHECKED_BYTES = 2**24
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 Progress = Callable[[int, int, str], None]
 
 
@@ -72,6 +78,7 @@ def write_pixels(folder: Path, paths: Sequence[str], wanted: Wanted, threads: in
     _refuse_full_disk(folder, image_bytes * len(paths))
     size = max(1, min(256, _CHUNK_BYTES // image_bytes))
     workers = threads or surveyed.num_threads(cores)
+    boot = booted()
     found: list[tuple[int, int, str, tuple[int, int], tuple[int, int]]] = []
     broken: list[tuple[int, str]] = []
     with open(folder / "pixels.u8", "wb") as file:
@@ -84,8 +91,9 @@ def write_pixels(folder: Path, paths: Sequence[str], wanted: Wanted, threads: in
                     height, width, _ = image.pixels.shape
                     found.append((position, pixel_digest(image.pixels), image.mode, image.size, (height, width)))
             progress(start + len(images), len(paths), "reading images")
-        file.flush()
-        os.fsync(file.fileno())
+        if boot is None:
+            file.flush()
+            os.fsync(file.fileno())
     if not found:
         raise BadData(f"None of {len(paths):,} files can be read as an image; the first: {broken[0][1]}.")
     rows, digests, modes, sizes, shapes = zip(*found, strict=True)
@@ -99,15 +107,17 @@ def write_pixels(folder: Path, paths: Sequence[str], wanted: Wanted, threads: in
         sizes=np.array(sizes, np.int32),
         **({} if surveyed.short_side is None else {"heights": heights, "widths": widths}),
     )
-    write_synced(folder / "index.npz", packed.getvalue())
+    write = write_synced if boot is None else Path.write_bytes
+    write(folder / "index.npz", packed.getvalue())
     index = {
         "version": VERSION,
         "shape": [len(found), *frame.shape],
         "short_side": surveyed.short_side,
         "broken": broken,
         "checksum": hashlib.blake2b(packed.getvalue(), digest_size=16).hexdigest(),
+        "boot": boot,
     }
-    write_synced(folder / "index.json", json.dumps(index).encode())
+    write(folder / "index.json", json.dumps(index).encode())
 
 
 def load_pixels(folder: Path, path: Callable[[int], str]) -> Pixels | None:
@@ -141,12 +151,28 @@ def load_pixels(folder: Path, path: Callable[[int], str]) -> Pixels | None:
     found = {name: arrays[name] for name in ("rows", "digests", "modes", "sizes")}
     pixels = Pixels(x, **found, broken=broken, short_side=index["short_side"])
     mended = any(_readable(path(position)) for position, reason in broken if reason.startswith(UNREADABLE))
-    return None if mended or not _sound(pixels) else pixels
+    unsure = index.get("boot") not in (None, booted())
+    if mended or not _sound(pixels, len(pixels.x) if unsure else 0):
+        return None
+    if unsure:
+        with contextlib.suppress(OSError):  # in a folder that cannot be written to it is compared again
+            checked = folder / f"index.{os.getpid()}"
+            write_synced(checked, json.dumps(index | {"boot": None}).encode())
+            checked.replace(folder / "index.json")
+    return pixels
 
 
 def pixel_digest(pixels: np.ndarray) -> int:
     """64 bits that are equal where the pixels of two images of one shape are."""
     return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=8).digest(), "little")
+
+
+def booted() -> str | None:
+    """Which boot of the machine this is; None where it does not tell."""
+    try:
+        return _BOOT.read_text().strip() or None
+    except OSError:
+        return None
 
 
 def num_cores() -> int:
@@ -162,9 +188,10 @@ def _readable(path: str) -> bool:
         return False
 
 
-def _sound(pixels: Pixels) -> bool:
+def _sound(pixels: Pixels, least: int) -> bool:
+    """Whether images, evenly spaced and `least` or more where there are as many, are what their digests say."""
     num_bytes = pixels.x.pixels.size if isinstance(pixels.x, Photos) else pixels.x.size
-    num_checked = max(2, min(_CHECKED_ROWS, _CHECKED_BYTES * len(pixels.x) // num_bytes))
+    num_checked = max(2, least, min(_CHECKED_ROWS, _CHECKED_BYTES * len(pixels.x) // num_bytes))
     picked = np.unique(np.linspace(0, len(pixels.x) - 1, num_checked).astype(int))
     stored = pixels.x.stored if isinstance(pixels.x, Photos) else pixels.x.__getitem__
     return all(pixel_digest(stored(row)) == pixels.digests[row] for row in picked)

@@ -14,21 +14,21 @@ _GAP_ACCURACY, _GAP_R2 = 0.10, 0.25
 _RISING_SHARE = 0.2  # of the epochs, at the end
 _RISING_GAIN = 0.01
 _SCRATCH = {
-    "no-learning": "The network has not learnt from its inputs. Look at inputs.png and at the failed checks first; then "
-    "the rate (optimizer.lr), the preprocessing and the labels.",
+    "no-learning": "The network has not learnt from its inputs. Look at inputs.png and at the failed checks first; "
+    "then the rate (optimizer.lr), the preprocessing and the labels.",
     "overfitting": "Regularise: more data, augment=flip,crop,mixup, dropout, more weight decay, or a smaller model.",
 }
 # What to do goes by what there is to set: a transfer takes its network as it is, and a head alone sees features.
 _ADVICE = {
     "head": {
-        "no-learning": "The features of this source say nothing of these answers. Look at inputs.png and at the labels "
-        "first; then let the network learn too (transfer=gradual), or take another source.",
-        "overfitting": "More data is what helps: a head has little to regularise, and the weight decays of the grid were "
-        "tried. Of images, try feature_copies=4 with augment=flip,crop.",
+        "no-learning": "The features of this source say nothing of these answers. Look at inputs.png and at the "
+        "labels first; then let the network learn too (transfer=gradual), or take another source.",
+        "overfitting": "More data is what helps: a head has little to regularise, and the weight decays of the grid "
+        "were tried. Of images, try feature_copies=4 with augment=flip,crop.",
     },
     "gradual": {
-        "overfitting": "Regularise: more data, augment=flip,crop,mixup, more weight decay; or leave more of the network as "
-        "it is: freeze=, layer_decay=0.8, or transfer=head.",
+        "overfitting": "Regularise: more data, augment=flip,crop,mixup, more weight decay; or leave more of the "
+        "network as it is: freeze=, layer_decay=0.8, or transfer=head.",
     },
 }
 _ADVICE["full"] = _ADVICE["gradual"]

@@ -39,7 +39,8 @@ def judge_run(recipe: Recipe, data: Mapping[str, Any], lines: Sequence[Line], *,
     samples = data["splits"][part]["rows"]
     of_part = counts.get(part, {}).values() if data["task"] == "classification" else ()
     baseline = max(of_part, default=0) / max(1, samples)
-    epochs = [line for line in lines if line["kind"] == "epoch"]
+    # A head that was trained by itself before the first epoch may be what was kept.
+    epochs = [{"lr": 0.0, **line} for line in lines if line["kind"] in ("head", "epoch")]
     held = [count for count in of_part if count]
     if epochs and held and score_of(epochs) == "balanced_accuracy":
         # A recall of n samples has the variance p (1 - p) / n, and the mean of K of them that of K^2 / sum(1 / n).
@@ -55,7 +56,9 @@ def judge_run(recipe: Recipe, data: Mapping[str, Any], lines: Sequence[Line], *,
     # The curves are read with the score of a constant answer at hand, and in the words of a recipe: where both see the
     # same thing, that is what is said.
     said = {finding.problem for finding in curves}.union(*(_SAME.get(finding.problem, set()) for finding in curves))
-    findings = [*curves, *(finding for finding in judged if finding.problem not in said)]
+    # A head that was trained by itself has no curves: one pair of scores says no more than what was read off it.
+    others = () if recipe.transfer == "head" else judged
+    findings = [*curves, *(finding for finding in others if finding.problem not in said)]
     return Diagnosis(tuple(gravest_first(findings)), judged.notes)
 
 

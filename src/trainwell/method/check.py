@@ -33,7 +33,6 @@ _PROBE_BATCH = 256  # a range test with larger batches costs more than it tells
 _LARGE_STEP = 128  # samples from which a step is dear enough to take fewer of them
 _BELOW, _ABOVE = 1e-3, 30.0  # the range tried, as multiples of the recipe's rate
 _MARGIN = 3.0  # with warm-up a rate may lie this much above the interval, but has to lie as much below divergence
-_BELOW_INTERVAL = 30.0  # the test is short: rates this much below its interval train well when given the time
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,6 @@ def check_setup(
     screen: Screen,
     *,
     rate_pinned: bool,
-    low_is_meant: bool = False,
 ) -> Checked:
     """Run the checks on what is about to be trained; the setup is left as it was.
 
@@ -115,7 +113,6 @@ def check_setup(
         add: Writes a record line.
         screen: Where to say what was seen.
         rate_pinned: The user set the learning rate: warn about it, never touch it.
-        low_is_meant: The rate is low on purpose, as in a transfer: it is never raised.
     """
     model = engine.place(setup.model)
     feed = setup.feeds["train"]
@@ -137,7 +134,7 @@ def check_setup(
         if not result.ok:
             severity: Severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
             findings.append(Finding(problem, severity, result.message, result.advice))
-    ranged, rate = _rate(setup, model, forward, rate_pinned, low_is_meant)
+    ranged, rate = _rate(setup, model, forward, rate_pinned)
     give_back_memory()
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
     if learnt.ok and not rate_pinned and not ranged.ok and ranged.diverges is None:
@@ -147,7 +144,7 @@ def check_setup(
     _say(screen, "learning-rate", ranged)
     if not ranged.ok:
         findings.append(Finding("learning-rate", "warning", ranged.message, ranged.advice))
-    elif (words := _rate_words(setup.rate, ranged, rate, rate_pinned, low_is_meant)) is not None:
+    elif (words := _rate_words(setup.rate, ranged, rate, rate_pinned)) is not None:
         screen.warn(words)
         findings.append(Finding("learning-rate", "warning" if rate_pinned else "note", words))
     return Checked(findings, rate)
@@ -166,10 +163,8 @@ def _expected(setup: Setup) -> Expected:
     return expected_initial_loss(loss.name, target.cpu(), num_classes=setup.num_classes, prior_bias=prior, **known)
 
 
-def _rate(
-    setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool, low_is_meant: bool
-) -> tuple[RateRange, float | None]:
-    """The range test, and the rate to train with where the recipe's own lies outside the interval."""
+def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> tuple[RateRange, float | None]:
+    """The range test, and the rate to train with where the recipe's own lies above the interval."""
     feed, rate = setup.feeds["train"], setup.rate
     large = feed.batch_size > _LARGE_STEP
 
@@ -188,21 +183,22 @@ def _rate(
         forward=forward,
         seed=setup.recipe.seed,
     )
-    if pinned or not _outside(rate, ranged, low_is_meant):
+    if pinned or not _too_high(rate, ranged):
         return ranged, None
     assert ranged.suggestion is not None
     return ranged, float(f"{ranged.suggestion:.2g}")
 
 
-def _outside(rate: float, ranged: RateRange, low_is_meant: bool) -> bool:
+def _too_high(rate: float, ranged: RateRange) -> bool:
+    """Whether a rate lies above the interval; one below it trains well when given the time, and is never raised."""
     if ranged.low is None or ranged.high is None or ranged.suggestion is None:
         return False
     top = ranged.high * _MARGIN if ranged.diverges is None else ranged.diverges / _MARGIN
-    return rate > top or (rate < ranged.low / _BELOW_INTERVAL and not low_is_meant)
+    return rate > top
 
 
-def _rate_words(rate: float, ranged: RateRange, chosen: float | None, pinned: bool, low_is_meant: bool) -> str | None:
-    if not _outside(rate, ranged, low_is_meant):
+def _rate_words(rate: float, ranged: RateRange, chosen: float | None, pinned: bool) -> str | None:
+    if not _too_high(rate, ranged):
         return None
     where = f"optimizer.lr={rate:.3g} lies outside the interval {ranged.low:.3g} .. {ranged.high:.3g}"
     return f"{where}; it is kept, as you set it" if pinned else f"{where}; training with {chosen:.3g}"

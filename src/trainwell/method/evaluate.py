@@ -14,7 +14,7 @@ from trainwell.method.evaluation.answering import OWN_VIEWS, Answering, Answers
 from trainwell.method.evaluation.figures import Figures, of_classes, of_values, reliability
 from trainwell.method.evaluation.mistakes import mistaken
 from trainwell.method.evaluation.sample import Sample, choose, same_samples, seen, trained_on
-from trainwell.method.evaluation.temperature import COLDEST, HOTTEST, fit_temperature, tempered
+from trainwell.method.evaluation.temperature import COLDEST, HOTTEST, NO_PROBABILITIES, fit_temperature, tempered
 from trainwell.method.evaluation.written import refuse_folder, write
 from trainwell.method.look import Options
 from trainwell.method.run import Run
@@ -135,7 +135,7 @@ def evaluate(
     figures = _figures(predicted, sample.target, classes)
     compared = None
     if other is not None:
-        compared = _against(run, other, sample, views, predicted, figures, options, screen)
+        compared = _against(run, other, sample, views, answers.predicted, options, screen)
     all_mistakes = mistaken(predicted, sample, classes)
     found = Evaluation(
         part=sample.part,
@@ -215,7 +215,7 @@ def _compared(
 
 def _refuse_temperature(run: Run) -> None:
     if run.description()["task"] != "classification":
-        raise BadValue("A temperature scales probabilities, and this run predicts values. Leave --temperature out.")
+        raise BadValue(NO_PROBABILITIES)
     source = run.data["source"]
     if source == "arrays in memory" or run.description()["kind"] == "own":
         raise BadValue(
@@ -261,11 +261,10 @@ def _against(
     sample: Sample,
     views: Views | None,
     predicted: np.ndarray,
-    figures: Figures,
     options: Options,
     screen: Screen,
 ) -> dict[str, Any]:
-    """Another run on the same samples, and the test of the difference."""
+    """Another run on the same samples, and the test of the difference; of both without a temperature."""
     theirs = same_samples(sample, other, options, screen)
     known = seen(other, theirs)
     if known:
@@ -276,7 +275,7 @@ def _against(
     answering = Answering(other, options, screen)
     answers = answering.answer(theirs, views)
     classes = tuple(run.description()["classes"]), tuple(answering.description["classes"])
-    metrics = [figures.metrics, _figures(answers.predicted, theirs.target, classes[1]).metrics]
-    names = str(run.path), str(other.path)
-    test = _compared(names, (predicted, answers.predicted), (sample.target, theirs.target), classes, metrics)
+    both, targets = (predicted, answers.predicted), (sample.target, theirs.target)
+    metrics = [_figures(*each).metrics for each in zip(both, targets, classes, strict=True)]
+    test = _compared((str(run.path), str(other.path)), both, targets, classes, metrics)
     return {**test.json(), "seen": known, "views": answers.views}

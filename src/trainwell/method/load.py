@@ -10,9 +10,11 @@ from torch import nn
 from trainwell.data.dataset import Data
 from trainwell.data.photos import Photos
 from trainwell.data.views import Views
+from trainwell.errors import BadValue
 from trainwell.family import check_value
 from trainwell.method.evaluation.answering import Answering
 from trainwell.method.evaluation.sample import Sample
+from trainwell.method.evaluation.temperature import COLDEST, HOTTEST, NO_PROBABILITIES, tempered
 from trainwell.method.look import Options
 from trainwell.method.predictions import Predictions
 from trainwell.method.run import Run
@@ -22,7 +24,9 @@ from trainwell.method.screen import Screen, Silent
 from trainwell.training.evaluate import BATCH
 
 
-def load(run: Run | str | Path, *, model: nn.Module | None = None, device: str = "auto") -> "Predictor":
+def load(
+    run: Run | str | Path, *, model: nn.Module | None = None, device: str = "auto", temperature: float | None = None
+) -> "Predictor":
     """Make a run ready for predictions; its weights are read once.
 
     Example::
@@ -34,12 +38,13 @@ def load(run: Run | str | Path, *, model: nn.Module | None = None, device: str =
         run: The run, or its folder.
         model: The network object, where the run was made with one's own; its weights are replaced.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        temperature: Number by which logits are divided, as `evaluate` finds it; None leaves them as they are.
 
     Raises:
         BadRun: The folder holds no run with weights, or was made with a network that is not given.
-        BadValue: There is no such device.
+        BadValue: There is no such device, or no such temperature.
     """
-    return Predictor(run if isinstance(run, Run) else Run(run), model=model, device=device)
+    return Predictor(run if isinstance(run, Run) else Run(run), model=model, device=device, temperature=temperature)
 
 
 class Predictor:
@@ -49,10 +54,18 @@ class Predictor:
         run: The run.
         model: The network object, where the run was made with one's own.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        temperature: Number by which logits are divided, as `evaluate` finds it; None leaves them as they are.
     """
 
-    def __init__(self, run: Run, *, model: nn.Module | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, run: Run, *, model: nn.Module | None = None, device: str = "auto", temperature: float | None = None
+    ) -> None:
+        if temperature is not None:
+            if run.description()["task"] != "classification":
+                raise BadValue(NO_PROBABILITIES)
+            check_value("temperature", temperature, float, f"[{COLDEST:g}, {HOTTEST:g}]")
         self.run = run
+        self._temperature = temperature
         self._said = _Heard()
         self._answering = Answering(run, Options(device=device), self._said, model)
         self._description = self._answering.description
@@ -112,6 +125,8 @@ class Predictor:
                         advised = True
                     answered = self._answering.answer(sample, views)
                     answers = answered.predicted
+                    if self._temperature is not None:
+                        answers = tempered(answers, self._temperature)
                     if views is not None:
                         self._said.say(f"averaged over {answered.views}")
                 answers = answers if self.classes or answers.shape[1] > 1 else answers[:, 0]

@@ -113,14 +113,7 @@ class Work:
                 return self._train_head(setup, engine, record, findings, calibration)
             if self.options.checks:
                 pinned = {*self.looked.pinned, *(edit.partition("=")[0] for edit in self.mended.edits)}
-                checked = check_setup(
-                    setup,
-                    engine,
-                    record.add,
-                    self.screen,
-                    rate_pinned="optimizer.lr" in pinned,
-                    low_is_meant=self.transfer is not None,
-                )
+                checked = check_setup(setup, engine, record.add, self.screen, rate_pinned="optimizer.lr" in pinned)
                 findings = advice + checked.findings
                 if checked.rate is not None:
                     setup.recipe = setup.recipe.edit([f"optimizer.lr={checked.rate!r}"])

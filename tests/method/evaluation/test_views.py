@@ -95,6 +95,7 @@ def test_the_middle_at_its_own_scale_is_the_single_view(run: Run, photos: Path) 
     for views in (Views(), Views(1, (16,))):
         found = evaluate(run, photos, views=views)
         assert np.allclose(found.predicted, plain.predicted, atol=1e-6)
+        assert len(found.views["beside"]) == (0 if views == Views() else 1)
     assert plain.views["beside"] == []
 
 

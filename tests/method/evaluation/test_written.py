@@ -3,7 +3,8 @@
 import csv
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,11 +15,17 @@ from sklearn import metrics
 
 from method.evaluation.conftest import EDITS, Said
 from trainwell import Options, Run, evaluate, fit
+from trainwell.data.dataset import Data
+from trainwell.data.views import Views
 from trainwell.errors import BadData, BadRun, BadValue
 from trainwell.method.evaluation.figures import calibration_error, reliability
+from trainwell.method.evaluation.pictures import drawing
 from trainwell.method.evaluation.pictures.confusion import confusion_picture
-from trainwell.method.evaluation.pictures.drawing import fitted, width_of
+from trainwell.method.evaluation.pictures.drawing import class_names, fitted, width_of
+from trainwell.method.evaluation.pictures.reliability import reliability_picture
 from trainwell.method.evaluation.pictures.sheet import contact_sheet
+from trainwell.method.evaluation.sample import Sample, matching_rows
+from trainwell.method.load import load
 
 NO_CHECKS = Options(checks=False)
 
@@ -100,6 +107,17 @@ def test_the_temperature_is_fitted_on_validation_rows_and_applied(run: Run, phot
     assert found.metrics["accuracy"] == plain.metrics["accuracy"]
 
 
+def test_predictions_take_a_temperature(run: Run, photos: Path) -> None:
+    found = evaluate(run, photos, views=Views(5), temperature=True, against=run)
+    assert found.temperature is not None and found.against is not None
+    predictor = load(run, temperature=found.temperature["value"])
+    said = predictor.predict([photos / "test" / name for name in found.classes], views=Views(5))
+    np.testing.assert_allclose(said.probabilities, found.predicted, atol=1e-6)
+    assert found.against["metrics"] == [found.views["metrics"]] * 2  # neither is scaled
+    with pytest.raises(BadValue, match=r"temperature=0.0 is not possible: expected a value in \[0.05, 20\]"):
+        load(run, temperature=0.0)
+
+
 def test_no_temperature_without_the_validation_rows(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     x, y = draws.normal(size=(60, 3)).astype(np.float32), np.arange(60) % 2
@@ -109,6 +127,8 @@ def test_no_temperature_without_the_validation_rows(tmp_path: Path) -> None:
     values = fit((x, x[:, 0]), ["epochs=1"], out=tmp_path / "values", options=NO_CHECKS)
     with pytest.raises(BadValue, match="predicts values"):
         evaluate(values, (x, x[:, 0]), temperature=True)
+    with pytest.raises(BadValue, match="predicts values"):
+        load(values, temperature=2.0)
     np.savez(tmp_path / "table.npz", x=x, y=y)
     run = fit(tmp_path / "table.npz", ["epochs=1"], out=tmp_path / "run", options=NO_CHECKS)
     np.savez(tmp_path / "table.npz", x=x + 1, y=y)
@@ -149,19 +169,63 @@ def test_a_hundred_classes_are_drawn_and_more_are_told(tmp_path: Path, said: Sai
     assert len(read(tmp_path / "out" / "confusion.json")["counts"]) == 101
 
 
+def places(picture: Image.Image) -> dict[str, np.ndarray]:
+    """Rows and columns, (n, 2), of what is blue and of what is red."""
+    pixels = np.asarray(picture).astype(int)
+    warmth = pixels[..., 0] - pixels[..., 2]
+    return {"blue": np.argwhere(warmth < -60), "red": np.argwhere(warmth > 25)}
+
+
 def test_right_is_blue_and_wrong_is_red() -> None:
-    picture = confusion_picture([[9, 1], [0, 10]], ["a", "b"])
-    colours = {picture.getpixel((x, y)) for x in range(picture.width) for y in range(picture.height)}
-    blue = [c for c in colours if isinstance(c, tuple) and c[2] - c[0] > 60]
-    red = [c for c in colours if isinstance(c, tuple) and c[0] - c[2] > 25]
-    assert blue and red
+    found = places(confusion_picture([[9, 5], [0, 10]], ["a", "b"]))  # a is taken for b: above, at the right
+    assert len(found["blue"]) and len(found["red"])
+    (blue_y, blue_x), (red_y, red_x) = (found[name].mean(0) for name in ("blue", "red"))
+    assert red_y < blue_y and red_x > blue_x
+
+
+def test_too_sure_is_red() -> None:
+    sure = np.array([[0.95, 0.05]] * 10)
+    right, wrong = np.zeros(10, int), np.repeat([0, 1], 5)
+    drawn = [places(reliability_picture(reliability(sure, target), 0.1, None)) for target in (right, wrong)]
+    assert [len(each["red"]) > 0 for each in drawn] == [False, True]
+
+
+def test_the_same_samples_are_found_by_their_files() -> None:
+    here = SimpleNamespace(rows=np.array([0, 2]), data=SimpleNamespace(names=("a", "b", "c"), y=np.zeros(3)))
+    there = SimpleNamespace(names=("c", "x", "a"), y=np.zeros(3))
+    assert matching_rows(cast(Sample, here), cast(Data, there)).tolist() == [2, 0]
+    there.names = ("c", "x")
+    with pytest.raises(BadData, match="1 file could be read at one size and not at another: a"):
+        matching_rows(cast(Sample, here), cast(Data, there))
+
+
+def test_names_whose_letters_are_missing_stand_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "FONTS", ())  # Pillow's letters alone, whatever the system has
+    names = ["a<b>&c 0,9", "猫", "two\nlines", "naïve"]
+    assert class_names(names) == ["a<b>&c 0,9", "class no. 2", "class no. 3", "class no. 4"]
+    counts = np.eye(4, dtype=int).tolist()
+    assert confusion_picture(counts, names).tobytes() == confusion_picture(counts, class_names(names)).tobytes()
+    mistake = {"row": 0, "probability": 0.9, "probability_of_true": 0.1}
+    odd = [mistake | {"file": "写真.png", "true": "猫", "said": "two\nlines"}]
+    plain = [mistake | {"file": "mistake 1 of mistakes.csv", "true": "class no. 2", "said": "class no. 3"}]
+    image = np.zeros((1, 8, 8, 1), np.uint8)
+    sheets = [contact_sheet(image, each, 1, classes) for each, classes in ((odd, names), (plain, class_names(names)))]
+    assert sheets[0].tobytes() == sheets[1].tobytes()
+
+
+def test_letters_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "FONTS", ("no such font.ttf", *drawing.FONTS))
+    there = drawing.drawable("собака é")
+    assert class_names(["собака é"]) == ["собака é" if there else "class no. 1"]
+    assert (drawing.font(12, "собака é").getname() != drawing.font(12).getname()) == there
+    assert drawing.font(12, "dog").getname() == drawing.font(12).getname()
 
 
 def test_small_and_grey_images_fit_on_the_sheet() -> None:
     mistake = {"file": "a/very/long/name/" * 5 + "image.png", "true": "b", "said": "a", "probability": 0.9}
     mistakes = [mistake | {"row": k, "probability_of_true": 0.1} for k in range(7)]
     for shape in ((7, 8, 8, 1), (7, 200, 100, 3), (7, 8, 8, 4)):
-        sheet = contact_sheet(np.full(shape, 77, np.uint8), mistakes, 9)
+        sheet = contact_sheet(np.full(shape, 77, np.uint8), mistakes, 9, ["a", "b"])
         assert isinstance(sheet, Image.Image)
         assert sheet.getpixel((16 + 84, 66 + 84)) == (77, 77, 77)
     assert fitted("short", 12, 100) == "short"

@@ -11,12 +11,18 @@ from PIL import Image
 from torch import nn
 
 import trainwell as tw
+from trainwell.data.open import open_data
 from trainwell.errors import BadData, BadRun, BadValue, Failed
+from trainwell.method.finetune.plan import adapted
 from trainwell.method.finetune.sources import open_source
-from trainwell.method.finetune.transfer import choose_way
+from trainwell.method.finetune.transfer import choose_way, transfer_from
+from trainwell.optimizers import optimizers
+from trainwell.recipes import choose
+from trainwell.training.setup import shape_of
 
 EASY = ["threads=1", "precision=fp32", "layout=contiguous"]
 QUICK = tw.Options(checks=False)
+ONE_HEAD = ["transfer=head", "optimizer.lr=1", "optimizer.weight_decay=0", "epochs=3"]  # instead of a grid
 
 
 class Lines:
@@ -82,11 +88,17 @@ def test_a_head_is_trained_on_the_network_as_it_is(source: Path, halves: Any, tm
     assert screen.has("and 1 augmented copy of each")
     assert json.loads((run.path / "recipe.json").read_text())["source"]["text"] == str(source)
     again = Lines()
-    tw.finetune(halves, source, edits, out=tmp_path / "again", screen=again)
+    tw.finetune(halves, source, [*edits, *ONE_HEAD[1:]], out=tmp_path / "again", options=QUICK, screen=again)
     assert again.has("computed earlier")
     finished = Lines()
     tw.finetune(halves, source, edits, out=tmp_path / "run", resume=True, screen=finished)
     assert finished.has("is finished: nothing to do")
+    assert "the new head on the weights as they came" in run.verdict["words"]
+    further = Lines()  # the rate of a head is not that of the network
+    edits = [*EASY, "transfer=full", "epochs=1"]
+    last = tw.finetune(halves, run, edits, out=tmp_path / "further", options=QUICK, screen=further)
+    assert further.has("a tenth of the recipe's, as that of the source is not known")
+    assert last.recipe.preprocess == run.recipe.preprocess == tw.Run(source).recipe.preprocess
 
 
 def test_gradual_starts_from_the_best_head_and_leaves_what_is_frozen(source: Path, halves: Any, tmp_path: Path) -> None:
@@ -103,6 +115,19 @@ def test_gradual_starts_from_the_best_head_and_leaves_what_is_frozen(source: Pat
     assert all(torch.equal(new[f"model.{name}"], old[name]) for name in frozen)
     moved = [name for name in body(old) if not torch.equal(new[f"model.{name}"], old[name])]
     assert {"blocks.4.weight", "blocks.5.running_mean"} <= set(moved)
+
+
+def test_the_head_is_kept_where_training_the_rest_does_harm(source: Path, halves: Any, tmp_path: Path) -> None:
+    edits = [*EASY, "transfer=gradual", "optimizer.lr=5", "warmup=0", "average=none", "epochs=1", "batch_size=16"]
+    run = tw.finetune(halves, source, edits, out=tmp_path / "run", options=QUICK)
+    head, after = run.record("head")[0], run.record("epoch")[0]
+    assert after["valid_accuracy"] < head["valid_accuracy"]
+    assert run.verdict["scores"] == {
+        name: value for name, value in head.items() if name.startswith(("train_", "valid_"))
+    }
+    assert "the new head on the weights as they came" in run.verdict["words"]
+    old = body(tw.Run(source).weights())
+    assert all(torch.equal(value, old[name]) for name, value in body(run.weights()).items())
 
 
 def test_a_network_as_an_object_is_fine_tuned_in_full_and_left_as_it_is(halves: Any, tmp_path: Path) -> None:
@@ -138,11 +163,20 @@ def test_grey_files_are_read_in_the_colours_of_the_source(source: Path, bright_q
         folder = tmp_path / "files" / ("top", "bottom")[label]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
-    run = tw.finetune(tmp_path / "files", source, EASY, out=tmp_path / "run", options=QUICK)
+    run = tw.finetune(tmp_path / "files", source, [*EASY, *ONE_HEAD], out=tmp_path / "run", options=QUICK)
     assert run.description()["decoding"]["channels"] == 3
     assert tw.evaluate(run, tmp_path / "files").metrics["accuracy"] > 0.5  # on what it was trained on, read alike
     with pytest.raises(BadData, match="takes 3 channels of 8 x 8 pixels, and this data has 1 channel"):
         tw.finetune((made["x"], made["y"]), source, out=tmp_path / "other")
+
+
+def test_samples_of_ones_own_data_set_are_not_prepared(source: Path, halves: Any, tmp_path: Path) -> None:
+    x = torch.from_numpy(halves[0]).permute(0, 3, 1, 2).float() / 255
+    samples = torch.utils.data.TensorDataset(x, torch.from_numpy(halves[1]))
+    screen = Lines()
+    tw.finetune(samples, source, [*EASY, *ONE_HEAD], out=tmp_path / "run", options=QUICK, screen=screen)
+    assert screen.has("! inputs: samples of a data set of one's own reach the network as they are")
+    assert not screen.has("which are kept")
 
 
 class Writing(nn.Module):
@@ -161,12 +195,13 @@ class Writing(nn.Module):
 @pytest.mark.parametrize("way", ["fit", "head", "full"])
 def test_what_changes_though_it_is_frozen_fails_the_run(way: str, halves: Any, tmp_path: Path) -> None:
     network = nn.Sequential(Writing(), nn.ReLU(), nn.Linear(8, 2))
-    edits = [*EASY, *([] if way == "head" else ["freeze=0", "epochs=1"])]
+    edits = [*EASY, *(ONE_HEAD if way == "head" else ["freeze=0", "epochs=1"])]
     with pytest.raises(Failed, match="has changed in training"):
         if way == "fit":
             tw.fit(halves, edits, model=network, out=tmp_path / "run", options=QUICK)
         else:
-            tw.finetune(halves, network, [*edits, f"transfer={way}"], out=tmp_path / "run", options=QUICK)
+            full = [] if way == "head" else ["transfer=full"]
+            tw.finetune(halves, network, [*edits, *full], out=tmp_path / "run", options=QUICK)
     assert tw.Run(tmp_path / "run").findings[0]["problem"] == "frozen-changed"
 
 
@@ -223,8 +258,9 @@ def test_sources_and_data_that_do_not_fit(source: Path, halves: Any, tmp_path: P
 
 
 def test_going_on_from_other_weights_is_refused(source: Path, halves: Any, tmp_path: Path) -> None:
-    edits = [*EASY, "transfer=full", "epochs=1"]
-    tw.finetune(halves, source, edits, out=tmp_path / "run", options=QUICK)
+    edits = [*EASY, "transfer=full", "epochs=1", "optimizer=adamw"]
+    run = tw.finetune(halves, source, edits, out=tmp_path / "run", options=QUICK)
+    assert run.recipe.optimizer.args["lr"] == pytest.approx(optimizers["adamw"].resolved({})["lr"] / 10)
     with pytest.raises(BadRun, match="was started from other weights"):
         tw.finetune(halves, tmp_path / "run", edits, out=tmp_path / "run", resume=True, options=QUICK)
     with pytest.raises(BadRun, match="was started from other weights"):
@@ -237,6 +273,45 @@ def test_the_way_goes_by_the_samples_of_a_class(count: int, classes: int, way: s
     assert chosen == way
     assert words.startswith(f"transfer={way}: ")
     assert choose_way(10 * count // classes, 0)[0] == way  # ten values count as a class
+
+
+def test_a_new_head_is_small_and_the_rest_as_it_came(source: Path) -> None:
+    opened = open_source(source)
+    network = transfer_from(opened, opened.input_shape, 3, seed=0).start.network
+    head, old = network.get_submodule("head"), body(opened.network.state_dict())
+    assert head.weight.shape[0] == 3
+    assert 0 < head.weight.abs().max() < 0.05
+    assert all(torch.equal(value, old[name]) for name, value in body(network.state_dict()).items())
+
+
+def test_the_rate_is_for_the_batch_that_is_trained_with(source: Path, halves: Any) -> None:
+    opened, data = open_source(source), open_data(halves)
+    chosen, why = choose(shape_of(data))
+    assert opened.lr is not None
+
+    def share(*edits: str) -> float:
+        recipe, words = adapted(opened, data, chosen, why, ["transfer=full", *edits], 32)
+        assert words.endswith(f"lr={recipe.optimizer.args['lr']:.3g}, a tenth of the source's {opened.lr:.3g}") or edits
+        return float(recipe.optimizer.args["lr"]) / float(opened.lr or 0)
+
+    assert chosen.batch_size == 32
+    assert share() == pytest.approx(0.1)
+    assert share("batch_size=8") == pytest.approx(0.05)
+    assert share("batch_size=500") == pytest.approx(0.1 * (108 / 32) ** 0.5)  # no batch is larger than the data
+
+
+def test_features_kept_of_the_same_weights_in_another_network_are_not_taken(halves: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layers = [nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 2)]
+    other = [*layers[:2], nn.Tanh(), layers[3]]
+    options = tw.Options(checks=False, cache=tmp_path / "cache")
+    edits = [*EASY, *ONE_HEAD]
+    for network, kept in ((layers, False), (layers, True), (other, False), (other, True)):
+        screen = Lines()
+        tw.finetune(
+            halves, nn.Sequential(*network), edits, out=tmp_path / "run", force=True, options=options, screen=screen
+        )
+        assert screen.has("computed earlier") is kept
 
 
 def test_the_source_is_opened_with_its_rate(source: Path) -> None:

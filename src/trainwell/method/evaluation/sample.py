@@ -1,5 +1,7 @@
 """Which samples a run is evaluated on, and the same samples as another run reads them."""
 
+import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -7,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from trainwell.data.dataset import Data, count, listed, sample_digests
+from trainwell.data.folders import PARTS, is_folder
 from trainwell.data.photos import Photos
 from trainwell.data.wrap import is_dataset
 from trainwell.errors import BadData
@@ -55,7 +58,7 @@ def choose(run: Run, source: Any, options: Options, screen: Screen) -> Sample:
     Raises:
         BadData: The data does not fit the run, or has no samples.
     """
-    if str(source) == run.data["source"] and not _has_test_part(source):
+    if _is_source(source, run.data["source"]) and not _has_test_part(source):
         sample = trained_on(run, source, options, screen)
         if sample is not None:
             known = {
@@ -156,5 +159,21 @@ def seen(run: Run, sample: Sample) -> int:
     return int(np.isin(sample_digests(sample.data.x, sample.rows), known).sum())
 
 
+def _is_source(source: Any, known: str) -> bool:
+    """Whether this is the source of that name, perhaps spelled another way."""
+    if not isinstance(source, str | Path) or str(source) == known:
+        return str(source) == known
+    return os.path.exists(source) and os.path.exists(known) and os.path.samefile(source, known)
+
+
 def _has_test_part(source: Any) -> bool:
-    return isinstance(source, str | Path) and (Path(source) / "test").is_dir()
+    """Whether a folder has a part for tests beside the others, or a file of arrays has one."""
+    if not isinstance(source, str | Path):
+        return False
+    if os.path.isdir(source):
+        with os.scandir(source) as scan:
+            return any(entry.name.lower() in PARTS["test"] and is_folder(entry) for entry in scan)
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as arrays:
+            return "x_test.npy" in arrays.namelist()
+    return False

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import optimize, special
 
 COLDEST, HOTTEST = 0.05, 20.0
+NO_PROBABILITIES = "A temperature scales probabilities, and this run predicts values. Leave --temperature out."
 
 
 def fit_temperature(probabilities: np.ndarray, target: np.ndarray) -> float:

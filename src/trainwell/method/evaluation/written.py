@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from trainwell.data.dataset import listed
 from trainwell.errors import BadRun
 from trainwell.method.evaluation.pictures.confusion import MOST_CLASSES, confusion_picture
+from trainwell.method.evaluation.pictures.drawing import drawable
 from trainwell.method.evaluation.pictures.reliability import reliability_picture
 from trainwell.method.evaluation.pictures.sheet import MOST_SHOWN, contact_sheet
 from trainwell.method.evaluation.sample import Sample
@@ -64,9 +66,12 @@ def write(
         screen.say("mistakes.png is left out: the samples are no images; see mistakes.csv")
     elif worst:
         images = np.stack([sample.data.x[each["row"]] for each in worst])
-        drawn["mistakes.png"] = contact_sheet(images, worst, len(mistakes))
+        drawn["mistakes.png"] = contact_sheet(images, worst, len(mistakes), classes)
     else:
         screen.say("mistakes.png is left out: there are no mistakes")
+    odd = [f"{number} {name}" for number, name in enumerate(classes, 1) if not drawable(name)]
+    if odd:
+        screen.say(f"no font here has the letters of these classes, which pictures show by number: {listed(odd, 10)}")
     texts = {"mistakes.csv": _table(mistakes, bool(classes))}
     if classes:
         texts["confusion.json"] = _json(_confusion(content))
@@ -82,8 +87,11 @@ def _saving(picture: Image.Image) -> Callable[[Path], None]:
     return lambda path: picture.save(path, format="PNG")
 
 
-def _writing(text: str) -> Callable[[Path], object]:
-    return lambda path: path.write_text(text, encoding="utf-8")
+def _writing(text: str) -> Callable[[Path], None]:
+    def put(path: Path) -> None:
+        path.write_text(text, encoding="utf-8")
+
+    return put
 
 
 def _confusion(content: dict[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def export(
         read = reader(description)
         if read is not None:
             _write(place / READER, read.encode())
-        _write(place / README, readme(description, format, agreements).encode())
+        _write(place / README, readme(description, format, agreements).encode("utf-8", "backslashreplace"))
         files = {entry.name: entry.stat().st_size for entry in sorted(place.iterdir())}
     return Exported(folder, format, files, agreements["fp32"], agreements.get("as it predicts"))
 
@@ -166,9 +166,10 @@ def _refuse_taken(folder: Path, force: bool) -> None:
 
 def _is_export(folder: Path) -> bool:
     try:
-        return MARK in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    return isinstance(found, dict) and MARK in found
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
 
+from trainwell.data.columns import feature_names
 from trainwell.errors import BadValue
 from trainwell.method.run import Run
 from trainwell.preprocessing import Fitted
@@ -62,13 +63,8 @@ def input_of(description: dict[str, Any]) -> tuple[str, str, tuple[int, ...]]:
     if kind == "images":
         return INPUTS[kind], "uint8", (*decoding["size"], decoding["channels"])
     if kind == "table":
-        return INPUTS[kind], "float32", (num_features(decoding["columns"]),)
+        return INPUTS[kind], "float32", (len(feature_names(decoding["columns"])),)
     return INPUTS[kind], "float32", tuple(description["input_shape"])
-
-
-def num_features(columns: list[dict[str, Any]]) -> int:
-    """How many numbers a row of these columns becomes."""
-    return sum(len(column.get("levels", [0])) + column["gaps"] for column in columns)
 
 
 def traced(module: Shipped, example: np.ndarray) -> ExportedProgram:

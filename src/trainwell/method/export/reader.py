@@ -5,7 +5,7 @@ It says again what `data/images.py`, `data/photos.py` and `data/columns.py` do; 
 
 from typing import Any
 
-from trainwell.data.columns import MISSING_WORDS
+from trainwell.data.columns import MISSING_WORDS, feature_names
 from trainwell.data.images import BARS, MAX_RATIO
 from trainwell.method.export.config import COLUMNS
 
@@ -30,7 +30,12 @@ def read(path):
 
 def coloured(image):
     \"\"\"Upright, in 8 bits, on white where it is transparent.\"\"\"
-    image = ImageOps.exif_transpose(image)
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:
+        pass  # a broken EXIF block
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not known: save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         image = Image.fromarray(np.rint(np.asarray(image, np.float32) / 257).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
@@ -81,14 +86,16 @@ MISSING = {missing!r}
 def read(path):
     \"\"\"A .csv file with a header line -> float32 (rows, {features}).\"\"\"
     with open(path, newline="", encoding="utf-8-sig") as file:
-        return np.array([features(row) for row in csv.DictReader(file)], np.float32)
+        names, *rows = filter(None, csv.reader(file))
+    names = [name.strip() for name in names]
+    return np.array([features(dict(zip(names, row))) for row in rows], np.float32)
 
 
 def features(row):
     \"\"\"The numbers of one row: of each column its number or median, or 1 at its level; whether it is missing.\"\"\"
     made = []
     for column in COLUMNS:
-        text = (row[column["name"]] or "").strip()
+        text = row[column["name"]].strip()
         known = text.lower() not in MISSING
         if column["kind"] == "number":
             value = number(text) if known else None
@@ -101,7 +108,7 @@ def features(row):
 def number(text):
     \"\"\"A number, a truth value, or a date in days since 1970; None where it is none of them.\"\"\"
     try:
-        value = float({{"true": 1, "false": 0}}.get(text.lower(), text))
+        value = float({{"true": 1, "false": 0}}.get(text.lower(), text.replace("_", "?")))  # 1_000 is no number here
     except ValueError:
         try:
             value = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp() / 86400
@@ -121,13 +128,16 @@ def reader(description: dict[str, Any]) -> str | None:
     classes = f"CLASSES = {list(description['classes'])!r}\n" if description["classes"] else ""
     if description["kind"] == "table":
         head = _HEAD.format(what="a table", needs="numpy")
-        count = sum(len(column.get("levels", [0])) + column["gaps"] for column in decoding["columns"])
+        count = len(feature_names(decoding["columns"]))
         return head + _TABLE.format(classes=classes, columns=COLUMNS, missing=MISSING_WORDS, features=count)
     if not reads_files(description):
         return None
     (height, width), channels = decoding["size"], decoding["channels"]
     short_side, fit = decoding.get("short_side"), decoding.get("fit", "crop")
     lines = _sized(fit, width, height) if short_side is None else _photo(fit, short_side, width)
+    scaling = _CROP if short_side is None else ""
+    if fit == "letterbox":
+        scaling = _LETTERBOX.format(bars=BARS)
     code = _IMAGE.format(
         classes=classes,
         height=height,
@@ -135,9 +145,9 @@ def reader(description: dict[str, Any]) -> str | None:
         channels=channels,
         mode="L" if channels == 1 else "RGB",
         reading="\n".join("    " + line for line in lines),
-        scaling=_CROP if fit == "crop" else _LETTERBOX.format(bars=BARS),
+        scaling=scaling,
     )
-    return _HEAD.format(what="an image", needs="numpy and Pillow") + code
+    return _HEAD.format(what="an image", needs="numpy and Pillow") + code.rstrip() + "\n"
 
 
 def reads_files(description: dict[str, Any]) -> bool:
@@ -170,7 +180,10 @@ def _photo(fit: str, short_side: int, side: int) -> list[str]:
         ]
         lines += [
             "image = coloured(image)",
-            "image = crop(image, *((side, long) if image.width < image.height else (long, side)))",
+            f"most = {MAX_RATIO} * min(image.size)  # of what is longer the middle is kept",
+            "left, top = (max(0, (n - most) // 2) for n in image.size)",
+            "image = image.crop((left, top, min(image.width, left + most), min(image.height, top + most)))",
+            "image = image.resize((side, long) if image.width < image.height else (long, side), BILINEAR)",
         ]
     return [
         *lines,

@@ -1,5 +1,6 @@
 """The README of an exported folder."""
 
+import html
 from typing import Any
 
 from trainwell.data.dataset import listed
@@ -62,7 +63,8 @@ def _in_and_out(description: dict[str, Any], format: str) -> str:
     name, dtype, shape = input_of(description)
     classes, whole = description["classes"], "(N, {})".format(", ".join(map(str, shape)))
     answers = f"(N, {len(classes) or description['num_outputs']})"
-    named = f"of {listed(classes, _MOST)}, in this order" + (f" (all in `{CONFIG}`)" if len(classes) > _MOST else "")
+    names = [html.escape(repr(name), quote=False) for name in classes]  # a folder may be called anything
+    named = f"of {listed(names, _MOST)}, in this order" + (f" (all in `{CONFIG}`)" if len(classes) > _MOST else "")
     if format == "safetensors":
         arrays = f" and `{PREPROCESSING}`" if has_arrays(description) else ""
         network = ", ".join(map(str, description["input_shape"]))

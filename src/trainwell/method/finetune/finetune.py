@@ -165,6 +165,11 @@ def _transfer(source: Source, looked: Look, screen: Screen) -> Transfer:
         screen.say(f"classes: {len(data.classes)}: {listed(data.classes)}; those of the source are {before}")
     if fitted is not None:
         screen.say(f"inputs: {_words(shape)}, behind the statistics of the source, which are kept")
+    elif source.preprocessing is not None:
+        screen.warn(
+            "inputs: samples of a data set of one's own reach the network as they are, and the source learnt behind "
+            "statistics of its own: make sure that the data set prepares them alike"
+        )
     if data.kind == "table" and source.decoding and _columns(source.decoding) != _columns(data.decoding):
         screen.warn("the columns are not encoded as those of the source were: make sure that they mean the same")
     return transfer_from(source, shape, len(data.classes) or columns, looked.recipe.seed)

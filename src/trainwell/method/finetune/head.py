@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from torch import nn
 
 from trainwell.data.cache import cache_root
 from trainwell.diagnoses import Finding
-from trainwell.draws import generator
 from trainwell.errors import BadRun
 from trainwell.method.pace import duration
 from trainwell.method.screen import Screen
@@ -30,7 +29,6 @@ from trainwell.training.setup import Setup
 
 FORMAT = 1  # of the cached features
 _STEPS = 600  # a linear head on standardised features has settled by then
-_HELD_OUT = 5  # without a validation split one sample in so many chooses the head
 _VARYING = 0.5  # of the features, under which the network hardly tells the samples apart
 _SCORED = 1000  # training samples scored
 
@@ -112,17 +110,15 @@ def train_head(
         (float(asked["weight_decay"]),) if only and "optimizer.weight_decay" in pinned else DECAYS,
     )
     started = time.perf_counter()
-    trained = train_heads(_with_valid(features, recipe.seed), heads, **settings)
+    assert features.valid is not None, "data to learn from has a validation split"
+    trained = train_heads(features, heads, **settings)
     chosen = best(trained, setup.monitor)
     for number, head in enumerate(trained):
         assert head.scores is not None, "a trained head is scored"
         line = {"stage": "head", "number": number, "chosen": number == chosen}
         add("trial", **line, lr=head.lr, weight_decay=head.weight_decay, seed=head.seed, **head.scores)
-    screen.say(_words(trained, chosen, setup.monitor, time.perf_counter() - started, only=only))
+    screen.say(told(trained, chosen, setup.monitor, time.perf_counter() - started, only=only))
     winner = trained[chosen]
-    if features.valid is None:
-        screen.say("no validation split: a fifth of the training samples chose the head, which then learnt from all")
-        winner = train_heads(features, [replace(winner, weight=None, bias=None)], **settings)[0]
     assert winner.weight is not None, "a trained head has weights"
     with torch.no_grad():
         module.weight.copy_(winner.weight)
@@ -229,19 +225,7 @@ def _read(folder: RunFolder, file: str) -> tuple[dict[str, torch.Tensor], float]
     return tensors, float(state["scale"])
 
 
-def _with_valid(features: Features, seed: int) -> Features:
-    """The features with a validation part, taken out of the training samples where there is none."""
-    if features.valid is not None:
-        return features
-    count = len(features.target)
-    order = torch.from_numpy(generator("held out heads", seed).permutation(count)).to(features.target.device)
-    held, left = order[: max(1, count // _HELD_OUT)], order[max(1, count // _HELD_OUT) :]
-    return Features(
-        features.train[:, left], features.target[left], features.train[0, held], features.target[held], features.scale
-    )
-
-
-def _words(heads: list[Head], chosen: int, monitor: str, seconds: float, *, only: bool) -> str:
+def told(heads: list[Head], chosen: int, monitor: str, seconds: float, *, only: bool) -> str:
     """The winner, how far the heads lie apart, and whether the grid was wide enough.
 
     Args:
@@ -251,15 +235,17 @@ def _words(heads: list[Head], chosen: int, monitor: str, seconds: float, *, only
         seconds: What all took.
         only: Whether the head is all that is trained, so that the rate of the recipe is its rate.
     """
-    scored = [(head, head.scores) for head in heads if head.scores is not None]
-    sound = [(head, scores[monitor]) for head, scores in scored if math.isfinite(scores["valid_loss"] + scores[monitor])]
+    scored = [(head, head.scores[monitor], head.scores["valid_loss"]) for head in heads if head.scores is not None]
+    sound = [(head, score) for head, score, loss in scored if math.isfinite(score) and math.isfinite(loss)]
     found = np.sort([score for _, score in sound])
     winner, reached = next((head, score) for head, score in sound if head is heads[chosen])
     low, high = np.quantile(found, [0.25, 0.75])
+    shown = monitor.replace("valid_", "validation ").replace("_", " ")
+    worst = found[-1] if monitor.endswith("loss") else found[0]
     words = (
         f"heads: {len(heads)} trained at once in {duration(seconds)}; the best, lr={winner.lr:g}, "
-        f"weight_decay={winner.weight_decay:g}: {monitor.replace('valid_', 'validation ')} {reached:.4f} (half of them "
-        f"lie between {low:.4f} and {high:.4f}, the worst at {found[0] if not monitor.endswith('loss') else found[-1]:.4f})"
+        f"weight_decay={winner.weight_decay:g}: {shown} {reached:.4f} (half of them lie between {low:.4f} and "
+        f"{high:.4f}, the worst at {worst:.4f})"
     )
     if len(sound) < len(heads):
         words += f"; {len(heads) - len(sound)} came to nothing, their rate being too high"

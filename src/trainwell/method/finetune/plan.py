@@ -119,7 +119,7 @@ def own_tenth(edits: Sequence[str]) -> list[str]:
     name = pinned.get("optimizer")
     if name is None or name not in optimizers or "optimizer.lr" in pinned:
         return []
-    return [f"optimizer.lr={TENTH * float(optimizers.part(name).args['lr']):.6g}"]
+    return [f"optimizer.lr={TENTH * float(optimizers[name].resolved({})['lr']):.6g}"]
 
 
 def _tenth(recipe: Recipe, source: Source, batch: int | None, size: int) -> tuple[Recipe, str]:

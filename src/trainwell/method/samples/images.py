@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from trainwell.data.arrays import as_array, as_images
-from trainwell.data.dataset import Quarantined, count, shown
+from trainwell.data.dataset import Quarantined, count, listed, shown
 from trainwell.data.found import find_images
 from trainwell.data.frames import Survey, Wanted
 from trainwell.data.images import (
@@ -16,6 +16,7 @@ from trainwell.data.images import (
     Frame,
     is_grey,
     is_transparent,
+    kept_whole,
     read_header,
     read_pixels,
     resize_array,
@@ -90,9 +91,8 @@ def chunks_of_pictures(
             except BadData as error:
                 raise BadData(f"Image {row} cannot be read: {error}.") from error
         said.count(read)
-        cut = surveyed.short_side is not None and surveyed.frame.fit == "crop"
-        pixels = [each.pixels if cut else resize_array(each.pixels, surveyed.frame) for each in read]
         origins = tuple(Origin(None, start + place) for place in range(len(read)))
+        pixels = [_brought(each.pixels, surveyed) for each in read]
         yield Chunk(origins, _stacked(pixels, surveyed), len(given), surveyed.short_side)
     yield Chunk((), None, len(given), notes=tuple(said.notes()))
 
@@ -109,8 +109,13 @@ def chunks_of_arrays(
         BadData: They have another shape, type, range or number of channels.
     """
     what = "the input" if file is None else file
-    several = isinstance(given, Sequence)
-    arrays = [as_array(each) for each in given] if several else [_batched(as_array(given), decoding, what)]
+    several = isinstance(given, list)
+    arrays = [as_array(each) for each in (given if several else [given])]
+    if any(array.dtype.kind not in "biufc" for array in arrays):
+        kinds = listed(sorted({type(each).__name__ for each in given}) if several else [type(given).__name__])
+        raise BadData(f"{what} came as {kinds}. Expected paths, or images of Pillow, or arrays or tensors of numbers.")
+    if not several:
+        arrays = [_batched(arrays[0], decoding, what)]
     if several and len({(array.shape, array.dtype) for array in arrays}) == 1:
         arrays = [np.stack([_single(array, decoding, what) for array in arrays])]
     elif several:
@@ -149,6 +154,13 @@ def _plan(decoding: Mapping[str, Any], short_side: int | None, num_pixels: int) 
     return Survey(Frame(height, width, decoding["channels"], wanted.fit), num_pixels, wanted.short_side, kept)
 
 
+def _brought(pixels: np.ndarray, surveyed: Survey) -> np.ndarray:
+    """An image in memory at the size at which a file would be read."""
+    if surveyed.short_side is None:
+        return resize_array(pixels, surveyed.frame)
+    return kept_whole(pixels, surveyed.short_side, surveyed.frame.fit)
+
+
 def _stacked(pixels: Sequence[np.ndarray], surveyed: Survey) -> np.ndarray | Photos:
     if surveyed.short_side is None:
         return np.stack(pixels)
@@ -158,6 +170,12 @@ def _stacked(pixels: Sequence[np.ndarray], surveyed: Survey) -> np.ndarray | Pho
 def _batched(x: np.ndarray, decoding: Mapping[str, Any], what: str) -> np.ndarray:
     """One image as a batch of one; (N, H, W) is N grey images."""
     channels = decoding["channels"]
+    single = x.ndim == 3 and x.shape[2] in (2, 3, 4) and x.shape[1:] != tuple(decoding["size"])
+    if single and channels not in (x.shape[0], x.shape[2]):
+        raise BadData(
+            f"{what} has shape {x.shape}, which is an image of {x.shape[2]} channels, and the model was trained on "
+            f"{channels}. Convert it first."
+        )
     if x.ndim == 4 or (x.ndim == 3 and channels not in (x.shape[0], x.shape[2])):
         if len(x) == 0:
             raise BadData(f"{what} has shape {x.shape}: there is no image in it.")

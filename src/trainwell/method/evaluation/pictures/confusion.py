@@ -12,6 +12,7 @@ from trainwell.method.evaluation.pictures.drawing import (
     LINE,
     PAPER,
     blend,
+    class_names,
     fitted,
     font,
     page,
@@ -31,12 +32,12 @@ def confusion_picture(confusion: list[list[int]], classes: list[str]) -> Image.I
 
     Args:
         confusion: (C, C), with at most `MOST_CLASSES`.
-        classes: Names of the C classes.
+        classes: Names of the C classes; one whose letters are missing is drawn as its number, from 1.
     """
-    number = len(classes)
+    number, names = len(classes), class_names(classes)
     cell = min(_LARGEST_CELL, max(_LEAST_CELL, _MATRIX // number))
     letters = max(11, min(16, cell // 3))
-    longest = min(_LONGEST_NAME, max(width_of(name, letters) for name in classes))
+    longest = min(_LONGEST_NAME, max(width_of(name, letters) for name in names))
     left, top = _MARGIN + longest + 34, _MARGIN + 2 * _TITLE + longest + 34
     share_width = width_of("100 %", letters) + 16
     wide = max(left + number * cell + share_width + _MARGIN, width_of(_LEGEND, 12) + 2 * _MARGIN)
@@ -45,10 +46,10 @@ def confusion_picture(confusion: list[list[int]], classes: list[str]) -> Image.I
     total = sum(map(sum, confusion))
     draw.text((_MARGIN, _MARGIN), f"{right:,} of {total:,} right", font=font(_TITLE), fill=INK)
     draw.text((_MARGIN, _MARGIN + 24), _LEGEND, font=font(12), fill=FAINT)
-    for row, name in enumerate(classes):
+    for row, name in enumerate(names):
         middle = top + row * cell + cell // 2
         text = fitted(name, letters, longest)
-        draw.text((left - 10, middle), text, font=font(letters), fill=INK, anchor="rm")
+        draw.text((left - 10, middle), text, font=font(letters, text), fill=INK, anchor="rm")
         _upright(image, text, letters, left + row * cell + cell // 2, top - 10)
         count = sum(confusion[row])
         share = f"{confusion[row][row] / count:.0%}".replace("%", " %") if count else "none"
@@ -76,5 +77,5 @@ def _upright(image: Image.Image, text: str, size: int, centre: int, bottom: int)
     """Text that runs upwards, ending at the bottom."""
     width, height = width_of(text, size), size + 6
     strip, draw = page(width, height)
-    draw.text((0, height // 2), text, font=font(size), fill=INK, anchor="lm")
+    draw.text((0, height // 2), text, font=font(size, text), fill=INK, anchor="lm")
     image.paste(strip.rotate(90, expand=True), (centre - height // 2, bottom - width))

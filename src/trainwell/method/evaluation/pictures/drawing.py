@@ -1,6 +1,7 @@
 """What the pictures share: colours, letters, and text that fits."""
 
 import functools
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -12,12 +13,50 @@ FAINT: Colour = (120, 126, 138)
 LINE: Colour = (222, 225, 231)
 GOOD: Colour = (38, 98, 168)
 BAD: Colour = (205, 74, 50)
+_OWN = ""  # Pillow's letters, which are those of English
+FONTS = ("DejaVuSans.ttf", "arial.ttf", "Arial Unicode.ttf", "NotoSansCJK-Regular.ttc", "msyh.ttc", "PingFang.ttc")
+
+
+def font(size: int, text: str = "") -> Font:
+    """Letters of so many pixels: Pillow's own, or the first of the system's fonts that has all those of the text."""
+    name = next((name for name in (_OWN, *FONTS) if _has_all(name, text)), _OWN)
+    found = _font(name, size)
+    assert found is not None, "a font that has letters is there"
+    return found
+
+
+def class_names(classes: Sequence[str]) -> list[str]:
+    """The names as they can be drawn: where a letter is missing, the number of the class, from 1."""
+    return [name if drawable(name) else f"class no. {number}" for number, name in enumerate(classes, 1)]
+
+
+def drawable(text: str) -> bool:
+    """Whether there are letters for all of this text, and it stands on one line."""
+    return any(_has_all(name, text) for name in (_OWN, *FONTS))
+
+
+def _has_all(name: str, text: str) -> bool:
+    return all(_has_letter(name, letter) for letter in text)
 
 
 @functools.cache
-def font(size: int) -> Font:
-    """Pillow's own letters, of so many pixels."""
-    return ImageFont.load_default(size)
+def _has_letter(name: str, letter: str) -> bool:
+    letters = _font(name, 16)
+    if letters is None or not letter.isprintable():
+        return False
+    drawn, missing = (letters.getmask(each) for each in (letter, "\uffff"))  # never a letter: the box is drawn
+    return letter == " " or (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
+
+
+@functools.cache
+def _font(name: str, size: int) -> Font | None:
+    """Letters of a font, where there is one of this name."""
+    if name == _OWN:
+        return ImageFont.load_default(size)
+    try:
+        return ImageFont.truetype(name, size)
+    except OSError:
+        return None
 
 
 def page(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -28,7 +67,7 @@ def page(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 def width_of(text: str, size: int) -> int:
     """Pixels that a line of text takes."""
-    return int(font(size).getlength(text)) + 1
+    return int(font(size, text).getlength(text)) + 1
 
 
 def fitted(text: str, size: int, width: int) -> str:

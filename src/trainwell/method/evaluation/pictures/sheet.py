@@ -1,24 +1,41 @@
 """`mistakes.png`: a contact sheet of the worst mistakes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from trainwell.method.evaluation.pictures.drawing import BAD, FAINT, GOOD, INK, fitted, font, page
+from trainwell.method.evaluation.pictures.drawing import (
+    BAD,
+    FAINT,
+    GOOD,
+    INK,
+    class_names,
+    drawable,
+    fitted,
+    font,
+    page,
+    width_of,
+)
 
 MOST_SHOWN = 24
 _COLUMNS, _TILE, _GAP, _TEXT, _TITLE = 6, 168, 16, 58, 66  # pixels
 
 
-def contact_sheet(images: np.ndarray, mistakes: list[dict[str, Any]], total: int) -> Image.Image:
+def contact_sheet(
+    images: np.ndarray, mistakes: list[dict[str, Any]], total: int, classes: Sequence[str]
+) -> Image.Image:
     """Draw the worst mistakes: the image as the network is shown it, what was said, the truth, and the file.
 
     Args:
         images: Of each mistake, uint8 (n, H, W, C).
         mistakes: The worst `MOST_SHOWN` of them, the worst first; see `mistaken`.
         total: How many there are.
+        classes: Names of the classes; empty in regression. One whose letters are missing is drawn as its number, from
+            1, and such a file as its place in `mistakes.csv`.
     """
+    names = dict(zip(classes, class_names(classes), strict=True))
     rows = -(-len(mistakes) // _COLUMNS)
     columns = min(_COLUMNS, max(3, len(mistakes)))
     image, draw = page(_GAP + columns * (_TILE + _GAP), _TITLE + rows * (_TILE + _TEXT + _GAP) + _GAP)
@@ -30,7 +47,10 @@ def contact_sheet(images: np.ndarray, mistakes: list[dict[str, Any]], total: int
         left = _GAP + place % _COLUMNS * (_TILE + _GAP)
         top = _TITLE + place // _COLUMNS * (_TILE + _TEXT + _GAP)
         image.paste(_tile(images[place]), (left, top))
-        _caption(draw, mistake, left, top + _TILE + 5)
+        shown = {key: names[mistake[key]] for key in ("said", "true")} if classes else {}
+        if not drawable(mistake["file"]):
+            shown["file"] = f"mistake {place + 1} of mistakes.csv"
+        _caption(draw, mistake | shown, left, top + _TILE + 5)
     return image
 
 
@@ -40,9 +60,10 @@ def _caption(draw: ImageDraw.ImageDraw, mistake: dict[str, Any], left: int, top:
     if "probability" in mistake:
         chances = (f" {mistake['probability']:.2f}", f" {mistake['probability_of_true']:.2f}")
     for line, (text, chance, colour) in enumerate(((said, chances[0], BAD), (true, chances[1], GOOD))):
-        room = _TILE - int(font(14).getlength(chance))
-        draw.text((left, top + 18 * line), fitted(text, 14, room) + chance, font=font(14), fill=colour)
-    draw.text((left, top + 38), fitted(mistake["file"], 11, _TILE), font=font(11), fill=FAINT)
+        words = fitted(text, 14, _TILE - width_of(chance, 14)) + chance
+        draw.text((left, top + 18 * line), words, font=font(14, words), fill=colour)
+    file = fitted(mistake["file"], 11, _TILE)
+    draw.text((left, top + 38), file, font=font(11, file), fill=FAINT)
 
 
 def _value(shown: Any) -> str:
