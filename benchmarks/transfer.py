@@ -107,12 +107,11 @@ def trained_source(folder: Path, work: Path, edits: list[str]) -> tuple[trainwel
             raise SystemExit(f"{place} was trained as {found['asked']}, asked for is {asked}. Give another --work.")
         print(f"source: {place} is there already, test accuracy {found['accuracy']:.4f}", flush=True)
         return trainwell.Run(place), found
-    began = time.perf_counter()
     run = trainwell.fit(folder, edits, out=place, resume=(place / "recipe.json").exists(), options=OPTIONS)
     found = {
         "asked": asked,
         "accuracy": trainwell.evaluate(run, folder).metrics["accuracy"],
-        "minutes": round((time.perf_counter() - began) / 60, 1),
+        "minutes": round(run.verdict["seconds"] / 60, 1),
         "lr": run.recipe.optimizer.args["lr"],
         "epochs": run.recipe.epochs,
         "network": run.recipe.model.name,
@@ -192,6 +191,21 @@ def result_of(rounds: list[dict[str, Any]], scratch: Ways) -> dict[str, Any]:
     }
 
 
+def write(
+    out: Path, settings: dict[str, Any], told: dict[str, Any], rounds: list[dict[str, Any]], scratch: Ways
+) -> Any:
+    """Write what the seeds so far come to; gives it."""
+    content = {
+        "machine": describe("numpy", "pillow"),
+        "settings": settings | {"seeds": len(rounds)},
+        "source": told,
+        **result_of(rounds, scratch),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(content, indent=1) + "\n")
+    return content
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, metavar="DATA")
@@ -214,18 +228,12 @@ def main() -> None:
     source, told = trained_source(
         source_data(arguments.data, arguments.targets, most, work / "source-data"), work, edits
     )
-    rounds = []
+    rounds: list[dict[str, Any]] = []
     for seed in range(arguments.seeds):
         folder = target_data(arguments.data, arguments.targets, arguments.images, most, seed, work / f"data-{seed}")
         rounds.append({"seed": seed, "ways": one_seed(folder, source, scratch, seed, work)})
-    content = {
-        "machine": describe("numpy", "pillow"),
-        "settings": {"targets": arguments.targets, "images": arguments.images, "seeds": arguments.seeds},
-        "source": told,
-        **result_of(rounds, scratch),
-    }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(content, indent=1) + "\n")
+        settings = {"targets": arguments.targets, "images": arguments.images}
+        content = write(arguments.out, settings, told, rounds, scratch)
     for name, one in content["differences"].items():
         print(f"{name}: {one['mean']:+.2f} ± {one['deviation']:.2f} points, above 0 in {one['wins']} of {len(rounds)}")
     print(f"written to {arguments.out}")

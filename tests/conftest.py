@@ -1,10 +1,17 @@
 """What all tests share: a cache of their own, one thread, and a small data set that can be learnt."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER and hasattr(os, "sched_setaffinity"):
+    # A core for each process of tests, and for what it starts: threads of two that share cores wait for each other.
+    CORES = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
 
 @pytest.fixture(scope="session", autouse=True)
