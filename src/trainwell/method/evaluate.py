@@ -126,7 +126,10 @@ def evaluate(
     if views is not None:
         answering.advise(views, sample)
     classes = tuple(answering.description["classes"])
-    beside = [answering.answer(sample, name) for name in _fewer(views, answering)]
+    fewer = _fewer(views, answering)
+    if fewer:
+        answering.warm_up(sample)
+    beside = [answering.answer(sample, name) for name in fewer]
     answers = answering.answer(sample, views)
     predicted, scaled = answers.predicted, None
     if temperature:

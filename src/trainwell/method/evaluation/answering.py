@@ -23,6 +23,7 @@ from trainwell.training.setup import make_feeds
 
 OWN_VIEWS = {"one": "one view", "flip": "the image and its mirror image", "flip_shift": "mirrored and moved by a pixel"}
 _VIEWS_OF = {"one": 1, "flip": 2, "flip_shift": 6}
+_WARM_UP = 64  # samples
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,13 @@ class Answering:
             return Answers(self.target.inverse(found.view(len(found), -1).double()).numpy(), words, number, seconds)
         probabilities = found.double().numpy()
         return Answers(probabilities / probabilities.sum(1, keepdims=True), words, number, seconds)
+
+    def warm_up(self, sample: Sample) -> None:
+        """Send some samples through before anything is timed: the first pass of a process takes far longer."""
+        data = replace(sample.data, splits={sample.part: sample.rows[:_WARM_UP]})
+        feed = make_feeds(data, self.recipe, self.engine.device, self.fitted, self.target)[sample.part]
+        with running(self.engine):
+            outputs(self.network, feed, self.engine)
 
     def refuse(self, views: Views) -> None:
         """Raise `BadValue` where these views make no sense for what the network takes."""
