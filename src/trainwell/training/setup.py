@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from trainwell.augmentations import augmentations
 from trainwell.averages import averages
 from trainwell.clippings import clippings
-from trainwell.data.augment import Augmenter, photo_scale
+from trainwell.data.augment import Augmenter
 from trainwell.data.batches import Feed, source_of
 from trainwell.data.dataset import Data
 from trainwell.data.statistics import pixel_statistics
@@ -22,16 +22,20 @@ from trainwell.losses import balanced_weights, losses
 from trainwell.measurements import measurements
 from trainwell.models import build, prepare
 from trainwell.optimizers import optimizers, parameter_groups
-from trainwell.optimizers.depth import distances
-from trainwell.parameters import learnt
 from trainwell.penalties import penalties
 from trainwell.preprocessing import Fitted, fit_target, preprocessing
 from trainwell.recipe import Recipe
 from trainwell.recipes import Shape
 from trainwell.schedules import multipliers, reaction
-from trainwell.training.balance import BALANCED_MONITOR, balanced_loss, class_counts, refuse_balance
+from trainwell.training.balance import BALANCED_MONITOR, balanced_loss, class_counts
 from trainwell.training.freeze import all_but, freeze
 from trainwell.training.loop import Plan, scored_steps
+from trainwell.training.refusals import (
+    refuse_idle_decay,
+    refuse_misfit,
+    refuse_what_cannot_be,
+    refuse_without_start,
+)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 _PREPARING_SAMPLES = 2000  # a data-dependent initialiser sees so many
@@ -183,8 +187,8 @@ def set_up(
     Raises:
         BadValue: The recipe asks for what this data cannot give.
     """
-    _refuse_what_cannot_be(data, recipe)
-    _refuse_without_start(recipe, start)
+    refuse_what_cannot_be(data, recipe)
+    refuse_without_start(recipe, starts=start is not None)
     given = given if start is None else start.network
     if like is not None and like.data is data and like.recipe.preprocess == recipe.preprocess:
         fitted, target = like.fitted, like.target
@@ -202,11 +206,11 @@ def set_up(
         count = min(_PREPARING_SAMPLES, len(feeds["train"]))
         prepare(model, next(feeds["train"].passes(count, count))[0].cpu())
     if given is not None or ":" in recipe.model.name:
-        _refuse_misfit(model, next(feeds["train"].passes(2, 2))[0], num_outputs, data.task)
+        refuse_misfit(model, next(feeds["train"].passes(2, 2))[0], num_outputs, data.task)
     frozen = all_but(model, start.head) if start is not None and recipe.transfer == "head" else recipe.freeze
     if frozen:
         freeze(model, frozen)
-    _refuse_idle_decay(model, recipe)
+    refuse_idle_decay(model, recipe)
     loss, plain = (_loss(recipe, training) for training in (True, False))
     loss = balanced_loss(recipe, loss, plain, class_counts(feeds["train"]), device)
     setup = Setup(data, recipe, device, model, fitted, target, feeds, loss, plain)
@@ -306,102 +310,3 @@ def head_of(model: nn.Module, num_outputs: int) -> nn.Linear | None:
     """The last linear layer of so many outputs that has a bias; None where there is none."""
     linear = [module for module in model.modules() if isinstance(module, nn.Linear) and module.bias is not None]
     return next((layer for layer in reversed(linear) if layer.out_features == num_outputs), None)
-
-
-def _refuse_without_start(recipe: Recipe, start: Start | None) -> None:
-    """What asks for a network that comes with weights, or for another way to train it."""
-    if recipe.transfer is not None and start is None:
-        raise BadValue(
-            f"transfer={recipe.transfer} needs a network that comes with weights, and this one starts from scratch. "
-            "Take trainwell finetune DATA --from SOURCE, or leave transfer out."
-        )
-    if recipe.feature_copies and recipe.transfer not in ("head", "gradual"):
-        raise BadValue(
-            f"feature_copies={recipe.feature_copies} has no effect: no head is trained on features by itself. "
-            "Set transfer=head or transfer=gradual of trainwell finetune, or leave it out."
-        )
-    if recipe.transfer == "head" and recipe.freeze:
-        raise BadValue(
-            f"freeze={','.join(recipe.freeze)} has no effect with transfer=head: all but the head is frozen already. "
-            "Leave it out, or set transfer=full."
-        )
-    if recipe.transfer == "head" and recipe.layer_decay != 1.0:
-        raise BadValue(
-            f"layer_decay={recipe.layer_decay:g} has no effect with transfer=head: only the head is trained, at one "
-            "rate. Leave it out, or set transfer=full."
-        )
-
-
-def _refuse_idle_decay(model: nn.Module, recipe: Recipe) -> None:
-    """Refuse a rate for each layer where only one layer learns."""
-    if recipe.layer_decay == 1.0:
-        return
-    away = distances(model)
-    if len({away[id(parameter)] for _, _, parameter in learnt(model)}) < 2:
-        raise BadValue(
-            f"layer_decay={recipe.layer_decay:g} has no effect: only one layer of the network learns. Leave it out."
-        )
-
-
-def _refuse_misfit(model: nn.Module, x: Tensor, num_outputs: int, task: str) -> None:
-    """Send two samples through a network from outside: what does not fit is told before anything is trained."""
-    name, training = type(model).__name__, model.training
-    first = next(model.parameters(), None)
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            output = model.eval()(x if first is None else x.to(first.device))
-    except Exception as error:
-        raise BadValue(
-            f"The network ({name}) fails on a batch of shape {tuple(x.shape)}: {type(error).__name__}: {error}"
-        ) from error
-    finally:
-        model.train(training)
-    if not isinstance(output, Tensor):
-        raise BadValue(f"The network ({name}) gives {type(output).__name__}, expected a tensor.")
-    fits = output.shape == (len(x), num_outputs) or (task == "regression" and output.shape == (len(x),))
-    if not fits:
-        what = "class" if task == "classification" else "value to predict"
-        raise BadValue(
-            f"The network ({name}) gives {tuple(output.shape)} for a batch of shape {tuple(x.shape)}, expected "
-            f"{(len(x), num_outputs)}: one output for each {what}."
-        )
-
-
-def _refuse_what_cannot_be(data: Data, recipe: Recipe) -> None:
-    """What two fields, or a field and the data, rule out by fact; what is merely unwise is not judged here."""
-    task = losses[recipe.loss.name].facts.get("task")
-    if task is not None and task != data.task:
-        raise BadValue(f"loss={recipe.loss.name} is for {task}, and this data is {data.task}. Choose another loss.")
-    refuse_balance(data, recipe)
-    images = data.kind == "images"
-    for name, plain, what in (
-        ("views", ("one",), "views"),
-        ("layout", ("auto", "contiguous"), "memory layouts"),
-        ("image_size", (None,), "sizes"),
-        ("short_side", (None,), "sizes"),
-        ("image_fit", ("crop",), "shapes"),
-    ):
-        if not images and getattr(recipe, name) not in plain:
-            raise BadValue(
-                f"{name}={getattr(recipe, name)} has no effect: this data has no images, and so no {what}. "
-                "Leave it out."
-            )
-    if recipe.short_side is not None and all(photo_scale(part) is None for part in recipe.augment):
-        croppers = [member.id for member in augmentations if member.facts.get("photo_scale")]
-        raise BadValue(
-            f"short_side={recipe.short_side} has no effect: no augmentation cuts from whole photos. "
-            f"Add {' or '.join(croppers)} to augment=, or leave it out."
-        )
-    if images and recipe.views != "one" and preprocessing[recipe.preprocess.name].facts.get("by_position"):
-        raise BadValue(
-            f"views={recipe.views} mirrors what the network sees, and preprocess={recipe.preprocess.name} treats every "
-            "place of the image in its own way. Set views=one."
-        )
-    if "valid" not in data.splits and recipe.patience is not None:
-        raise BadValue(f"patience={recipe.patience} needs a validation split, and this data has none. Leave it out.")
-    score = "accuracy" if data.task == "classification" else "r2"
-    known = ["auto", "valid_loss", f"valid_{score}"] + ([BALANCED_MONITOR] if data.task == "classification" else [])
-    if recipe.monitor not in known:
-        raise BadValue(f"monitor={recipe.monitor} does not exist for {data.task}. Expected {' or '.join(known)}.")
-    if data.task == "regression" and any(augmentations[p.name].facts.get("needs_classes") for p in recipe.augment):
-        raise BadValue("This augmentation needs classes, and this data has values to predict. Leave it out.")

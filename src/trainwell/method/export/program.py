@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from torch import nn
-
 from trainwell.method.export import onnx_file, safetensors_file, torch_file
 from trainwell.method.export.config import CONFIG
 from trainwell.method.export.graph import INPUTS, OUTPUTS
 from trainwell.method.export.reader import READER, reads_files
-from trainwell.models import build
 from trainwell.models.given import GIVEN
 
 NEEDS = {"onnx": "onnxruntime numpy", "torch": "torch numpy", "safetensors": "torch safetensors numpy"}
@@ -29,14 +26,15 @@ def program(format: str, description: dict[str, Any]) -> tuple[str, str, str]:
     if format == "torch":
         words = f"A program of `torch.export`, `{torch_file.FILE}`, that needs nothing of Trainwell."
         return _lines(description, "import torch", _through_torch(description)), needs, words
-    words = f"The weights by name, `{safetensors_file.FILE}`"
-    name = safetensors_file.torchvision_name(description["model"])
-    if name is None or description["preprocessing"]["kind"] != "affine" or description["views"] != "one":
-        words += ". They need the code of the network; the formats onnx and torch need none."
-        return _anew(description), f"{NEEDS[format]} trainwell", words
-    words += f", called and shaped as torchvision has them in its {name}. Nothing of Trainwell is needed."
-    imports = "import torch\nimport torchvision\nfrom safetensors.torch import load_file"
-    return _lines(description, imports, _through_torchvision(name, description)), f"{needs} torchvision", words
+    words = (
+        f"The weights by name, `{safetensors_file.FILE}`. They need the code of the network; onnx and torch need none."
+    )
+    resnet = safetensors_file.resnet_layout(description["model"])
+    if resnet is not None:
+        words += (
+            f" Their names and shapes are those that torchvision gives its {resnet}, but for the stem of small images."
+        )
+    return _anew(description), f"{NEEDS[format]} trainwell", words
 
 
 def _lines(description: dict[str, Any], imports: str, model: str) -> str:
@@ -77,36 +75,6 @@ def _through_torch(description: dict[str, Any]) -> str:
     return (
         f'model = torch.export.load("{torch_file.FILE}").module()\n'
         f"{OUTPUTS[description['task']]} = model(torch.from_numpy({INPUTS[description['kind']]})).detach().numpy()"
-    )
-
-
-def _through_torchvision(name: str, description: dict[str, Any]) -> str:
-    """torchvision's network; its stem is changed where ours keeps the resolution of small images."""
-    fitted, images = description["preprocessing"], INPUTS[description["kind"]]
-    classes = bool(description["classes"])
-    ours = build(description["model"], tuple(description["input_shape"]), description["num_outputs"], 0)
-    stem = ours.get_submodule("conv1")
-    assert isinstance(stem, nn.Conv2d), "a stem of torchvision's layout is a convolution"
-    size, stride, padding = stem.kernel_size[0], stem.stride[0], stem.padding[0]
-    lines = [f"model = torchvision.models.{name}(num_classes={description['num_outputs']})"]
-    if (stem.in_channels, size) != (3, 7):
-        made = f"{stem.in_channels}, 64, {size}, stride={stride}, padding={padding}, bias=False"
-        lines.append(f"model.conv1 = torch.nn.Conv2d({made})")
-    if isinstance(ours.get_submodule("maxpool"), nn.Identity):
-        lines.append("model.maxpool = torch.nn.Identity()")
-    target = description["target"]
-    return "\n".join(
-        [
-            *lines,
-            f'model.load_state_dict(load_file("{safetensors_file.FILE}"))',
-            f"offset, scale = torch.tensor({fitted['offset']}), torch.tensor({fitted['scale']})",
-            f"x = (torch.from_numpy({images}) / {fitted['unit']:g} - offset) / scale",
-            "with torch.no_grad():",
-            "    outputs = model.eval()(x.permute(0, 3, 1, 2))",
-            "probabilities = outputs.softmax(1).numpy()"
-            if classes
-            else f"values = (outputs * torch.tensor({target['scale']}) + torch.tensor({target['offset']})).numpy()",
-        ]
     )
 
 

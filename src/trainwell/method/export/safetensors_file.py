@@ -14,7 +14,7 @@ from trainwell.preprocessing import Affine
 
 FILE, PREPROCESSING = "model.safetensors", "preprocessing.safetensors"
 _RESNETS = ("resnet18", "resnet34", "resnet50")
-_OF_TORCHVISION = ("width", "activation", "norm", "norm_place", "dropout", "last_pooling")  # what its own ones have too
+_LAYOUT = ("width", "activation", "norm", "norm_place", "dropout", "last_pooling")  # what names and shapes go by
 
 
 def safetensors_files(run: Run) -> dict[str, bytes]:
@@ -47,9 +47,9 @@ def opened(path: Path, description: dict[str, Any], given: nn.Module | None) -> 
     return network.eval()
 
 
-def torchvision_name(part: dict[str, Any]) -> str | None:
-    """The network of torchvision that these weights fit by name and shape, but for a small stem; None for none."""
+def resnet_layout(part: dict[str, Any]) -> str | None:
+    """The usual ResNet whose weights are called and shaped like these, but for a small stem; None for none."""
     if part["name"] not in _RESNETS:
         return None
     own, theirs = models.resolve(part).args, models.resolve(part["name"]).args
-    return part["name"] if all(own[name] == theirs[name] for name in _OF_TORCHVISION) else None
+    return part["name"] if all(own[name] == theirs[name] for name in _LAYOUT) else None

@@ -21,9 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import trainwell as tw
-from trainwell.data.images import Fit, Frame, read_image, read_photo
-from trainwell.data.photos import Photos
-from trainwell.errors import BadData, BadRun, BadValue, Failed, MissingExtra, StorageFailed, UnknownName
+from trainwell.errors import BadRun, BadValue, Failed, MissingExtra, StorageFailed, UnknownName
 from trainwell.method.export import onnx_file, torch_file
 from trainwell.method.export.agreement import Agreement
 from trainwell.method.export.config import metadata
@@ -34,6 +32,8 @@ from trainwell.method.export.readme import readme
 from trainwell.models import build, models
 from trainwell.preprocessing import preprocessing
 from trainwell.training.evaluate import viewed
+
+from .strange import save_strange_files
 
 PLAIN = ["precision=fp32", "layout=contiguous", "compile=no"]
 NO_CHECKS = tw.Options(checks=False)
@@ -50,38 +50,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, bright_quarters: Callable
     for number, (pixels, label) in enumerate(zip(made["x"], made["y"], strict=True)):
         (root / f"quarter {label}").mkdir(exist_ok=True)
         Image.fromarray(pixels).resize((18, 15)).save(root / f"quarter {label}" / f"{number:03}.png")
-    for name, image in strange_files().items():
-        image.save(root / "quarter 0" / name, exif=turned()) if "turned" in name else image.save(
-            root / "quarter 0" / name
-        )
+    save_strange_files(root / "quarter 0")
     return root
-
-
-def strange_files() -> dict[str, Image.Image]:
-    """Images of all kinds that are read, by file name."""
-    draws = np.random.default_rng(0)
-    colours = draws.integers(0, 256, (90, 130, 4), dtype=np.uint8)
-    smooth = Image.fromarray(colours[..., :3]).resize((13, 9)).resize((260, 180))
-    return {
-        "large.jpg": smooth,
-        "turned.jpg": smooth,
-        "large.png": smooth,
-        "clear.png": Image.fromarray(colours),
-        "grey.png": smooth.convert("L"),
-        "palette.gif": smooth.convert("P"),
-        "deep.png": Image.fromarray(draws.integers(0, 65536, (20, 30), dtype=np.uint16)),
-        "tiny.png": smooth.resize((7, 5)),
-        "long.png": smooth.resize((300, 20)),
-        "odd.png": smooth.resize((67, 61)),
-        "panorama.png": smooth.resize((301, 62)),
-    }
-
-
-def turned() -> Image.Exif:
-    """EXIF of a photo taken with the camera on its side."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return exif
 
 
 @pytest.fixture(scope="module")
@@ -234,35 +204,6 @@ def test_values_come_in_the_units_of_the_target(
     assert values == pytest.approx(expected[:, 0].tolist(), rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("channels", "fit", "short_side"), [(3, "crop", None), (1, "crop", None), (3, "letterbox", None)]
-)
-def test_read_py_gives_the_same_pixels(tmp_path: Path, channels: int, fit: Fit, short_side: int | None) -> None:
-    read = read_of(channels, fit, short_side)
-    for name, image in strange_files().items():
-        image.save(tmp_path / name, exif=turned()) if "turned" in name else image.save(tmp_path / name)
-        expected = read_image(tmp_path / name, Frame(24, 24, channels, fit)).pixels
-        assert np.array_equal(read(tmp_path / name), expected), name
-
-
-@pytest.mark.parametrize("fit", ["crop", "letterbox"])
-def test_read_py_gives_nearly_the_same_pixels_of_photos_kept_whole(tmp_path: Path, fit: Fit) -> None:
-    read = read_of(3, fit, 40)
-    for name, image in strange_files().items():
-        image.save(tmp_path / name, exif=turned()) if "turned" in name else image.save(tmp_path / name)
-        expected = Photos.of([read_photo(tmp_path / name, 40, 3, fit).pixels], side=24)[0]
-        apart = np.abs(read(tmp_path / name).astype(int) - expected)
-        assert apart.max() <= 2, name  # torch and Pillow round the last resize in their own ways
-
-
-def test_read_py_refuses_what_predict_refuses(tmp_path: Path) -> None:
-    Image.fromarray(np.ones((5, 5), np.float32)).save(tmp_path / "depth.tif")
-    with pytest.raises(ValueError, match="floating-point pixels"):
-        read_of(3, "crop", None)(tmp_path / "depth.tif")
-    with pytest.raises(BadData, match="floating-point pixels"):
-        read_image(tmp_path / "depth.tif", Frame(24, 24, 3))
-
-
 def test_names_of_any_kind(picture_run: tw.Run) -> None:
     names = ['it\'s "quoted"', "<script>alert(1)</script>", "two\nlines", "`tick` {brace} %s", "日本 ü", "back\\slash"]
     description = picture_run.description() | {"classes": names}
@@ -276,40 +217,22 @@ def test_names_of_any_kind(picture_run: tw.Run) -> None:
     assert "&lt;script&gt;" in line and "'two\\nlines', " in line and "日本 ü" in line
 
 
-def read_of(channels: int, fit: Fit, short_side: int | None) -> Callable[[Path], np.ndarray]:
-    """`read` of a `read.py` for images of 24 x 24."""
-    decoding = {"size": [24, 24], "channels": channels, "fit": fit, "short_side": short_side}
-    code = reader({"kind": "images", "decoding": decoding, "classes": ["a", "b"]})
-    assert code is not None
+@pytest.mark.parametrize(("network", "words"), [("resnet18", "gives its resnet18"), ("mlp", None)])
+def test_the_lines_for_the_weights_alone(
+    network: str, words: str | None, quarters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = [*PLAIN, f"model={network}", "norm_bias_rate=1", "augment=none", "epochs=0.1", "batch_size=8"]
+    run = tw.fit(str(quarters), edits, out=tmp_path / "run", options=NO_CHECKS)
+    folder = tw.export(run, "safetensors", out=tmp_path / "shipped").path
+    text = (folder / "README.md").read_text()
+    assert (words in text) if words else ("torchvision" not in text)
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(folder)
     space: dict[str, Any] = {}
     exec(code, space)
-    read: Callable[[Path], np.ndarray] = space["read"]
-    return read
-
-
-def test_the_lines_for_torchvision(
-    bright_quarters: Callable[..., Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    run_here: Callable[..., list[list[str]]],
-) -> None:
-    made = bright_quarters(count=48, side=8)
-    edits = [*PLAIN, "model=resnet18", "preprocess=standardize", "augment=none", "batch_size=24", "epochs=1"]
-    run = tw.fit(made, edits, out=tmp_path / "run", options=NO_CHECKS)
-    folder = tw.export(run, "safetensors", out=tmp_path / "shipped").path
-    Image.fromarray(made["x"][5]).save(tmp_path / "photo.png")
-
-    def resnet18(*, num_classes: int) -> nn.Module:
-        """As torchvision has it: the stem for large images, in training mode."""
-        return build("resnet18", (3, 224, 224), num_classes, 1)
-
-    theirs = types.ModuleType("torchvision")
-    theirs.models = types.SimpleNamespace(resnet18=resnet18)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "torchvision", theirs)
-    [[_, label, share]] = run_here(folder, tmp_path / "photo.png")
-    expected = tw.load(run).predict(str(tmp_path / "photo.png")).probabilities[0]
-    assert int(label) == expected.argmax()
-    assert float(share) == pytest.approx(expected.max(), abs=1e-4)
+    x = torch.randn(2, *run.description()["input_shape"], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(space["network"](x), run.model()(x))
 
 
 @pytest.mark.parametrize("name", preprocessing.names)
