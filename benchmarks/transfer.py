@@ -1,11 +1,11 @@
 """Little data: a network trained before against one from scratch, and the ways to fine-tune against one another.
 
-    python benchmarks/transfer.py DATA --work DIR [--targets cat dog] [--images 20] [--seeds 5] [--out FILE]
+    python benchmarks/transfer.py DATA --work DIR [--targets cat dog] [--images 20] [--seeds 0 1 2 3 4] [--out FILE]
     python benchmarks/transfer.py DATA --work DIR --quick
 
 DATA is a folder that holds `train/` and `test/`, each a folder of class folders of CIFAR-10 images. A resnet18 is
-trained by `trainwell.fit` on all training images of the classes that are not among the targets; it is kept in DIR and
-taken again by a second call. Each seed then draws so many images of each target class, and every way learns from those:
+trained by `trainwell.fit` on all training images of the classes that are not among the targets. It is kept in DIR, and so
+is what each seed came to; a second call takes them again. Each seed draws so many images of each target class, and every way learns from those:
 
 - head, gradual, full: `trainwell.finetune` as it comes with `transfer=` so, at a tenth of the rate of the source; and
   full for as many epochs as a long scratch;
@@ -212,12 +212,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where the runs are kept")
     parser.add_argument("--targets", nargs=2, default=["cat", "dog"], metavar="CLASS")
     parser.add_argument("--images", type=int, default=20, help="of each target class")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), metavar="SEED")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "transfer.json")
     arguments = parser.parse_args()
-    if arguments.seeds < 1:
-        parser.error(f"--seeds {arguments.seeds} measures nothing: expected at least 1.")
     for name in arguments.targets:
         if not (arguments.data / "train" / name).is_dir():
             parser.error(f"{arguments.data}/train has no class {name}.")
@@ -229,9 +227,17 @@ def main() -> None:
         source_data(arguments.data, arguments.targets, most, work / "source-data"), work, edits
     )
     rounds: list[dict[str, Any]] = []
-    for seed in range(arguments.seeds):
-        folder = target_data(arguments.data, arguments.targets, arguments.images, most, seed, work / f"data-{seed}")
-        rounds.append({"seed": seed, "ways": one_seed(folder, source, scratch, seed, work)})
+    asked = {"targets": arguments.targets, "images": arguments.images, "quick": quick, "source": told}
+    for seed in arguments.seeds:
+        kept = work / f"seed-{seed}.json"
+        if not kept.exists():
+            folder = target_data(arguments.data, arguments.targets, arguments.images, most, seed, work / f"data-{seed}")
+            ways = one_seed(folder, source, scratch, seed, work)
+            kept.write_text(json.dumps({"seed": seed, "asked": asked, "ways": ways}, indent=1) + "\n")
+        one = json.loads(kept.read_text())
+        if one.pop("asked") != asked:
+            raise SystemExit(f"{kept} was measured with other settings. Give another --work.")
+        rounds.append(one)
         settings = {"targets": arguments.targets, "images": arguments.images}
         content = write(arguments.out, settings, told, rounds, scratch)
     for name, one in content["differences"].items():
