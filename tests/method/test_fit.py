@@ -189,6 +189,25 @@ def test_a_rate_that_is_not_pinned_follows_the_range_test(tmp_path: Path) -> Non
     assert "optimizer.lr=30 lies outside the interval" in finding["message"]
 
 
+def test_a_rate_above_the_interval_that_trains_all_the_same_stays(tmp_path: Path) -> None:
+    recipe = Recipe(
+        model={"name": "mlp", "widths": (64, 64), "norm": "batch"},
+        loss="cross_entropy",
+        optimizer={"name": "sgd", "lr": 1.5},
+        schedule="cosine",
+        epochs=2,
+        batch_size=64,
+        preprocess="standardize",
+    )
+    run = fit("digits", recipe=recipe, out=tmp_path / "run")
+    (ranged,) = run.record("rate")
+    assert ranged["diverges"] < 3 * 1.5, "the range test alone would move it"
+    (tried,) = (line for line in run.record("check") if line["probe"] == "rate_trial")
+    assert tried["ok"]
+    assert tried["lr"] == ranged["chosen"] == run.recipe.optimizer.args["lr"] == 1.5
+    assert not [finding for finding in run.findings if finding["problem"] == "learning-rate"]
+
+
 def test_early_stopping_gives_the_best_weights_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     noise = {"x": rng.normal(size=(300, 8)).astype(np.float32), "y": rng.integers(0, 2, 300)}

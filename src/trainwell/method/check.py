@@ -17,9 +17,11 @@ from trainwell.method.pace import choose, samples_to_time
 from trainwell.method.picture import inputs_picture
 from trainwell.method.screen import Screen, Silent
 from trainwell.probes.expected_loss import KNOWN_LOSSES, Expected, expected_initial_loss, loss_of_constant
+from trainwell.probes.experiment import Batches
 from trainwell.probes.initial_loss import initial_loss
 from trainwell.probes.overfit import overfit
 from trainwell.probes.rate_range import RateRange, rate_range
+from trainwell.probes.rate_trial import RateTrial, rate_trial
 from trainwell.probes.result import Result
 from trainwell.record import DATA, FINDINGS, Record, RunFolder
 from trainwell.training.engine import Engine, running
@@ -33,6 +35,7 @@ _PROBE_BATCH = 256  # a range test with larger batches costs more than it tells
 _LARGE_STEP = 128  # samples from which a step is dear enough to take fewer of them
 _BELOW, _ABOVE = 1e-3, 30.0  # the range tried, as multiples of the recipe's rate
 _MARGIN = 3.0  # with warm-up a rate may lie this much above the interval, but has to lie as much below divergence
+_TRIAL, _DEAR_TRIAL = 80, 40  # steps of a training at a rate above the interval; where a step is dear, fewer
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,21 @@ def check_setup(
         if not result.ok:
             severity: Severity = "error" if problem == "overfit-sample" or not np.isfinite(first.loss) else "warning"
             findings.append(Finding(problem, severity, result.message, result.advice))
-    ranged, rate = _rate(setup, model, forward, rate_pinned)
+    ranged = _range(setup, model, forward)
+    rate, tried = None, None
+    if not rate_pinned and _too_high(setup.rate, ranged):
+        tried = _trial(setup, model, forward)
+        assert ranged.suggestion is not None
+        rate = None if tried.ok else float(f"{ranged.suggestion:.2g}")
     give_back_memory()
     add("rate", **ranged.json(), recipe=setup.rate, chosen=rate or setup.rate)
-    if learnt.ok and not rate_pinned and not ranged.ok and ranged.diverges is None:
+    if tried is not None:
+        add("check", **tried.json())
+        if tried.ok:
+            screen.say(f"learning rate: {ranged.message}; {tried.message}: the recipe's rate stays")
+            return Checked(findings, None)
+    far_below = ranged.diverges is None or setup.rate <= ranged.diverges / _MARGIN
+    if learnt.ok and not rate_pinned and not ranged.ok and far_below:
         # Flat, though a sample was learnt by heart: gradients flow, and the test is too short for this task.
         screen.say(f"learning rate: {ranged.message}; too few steps to tell, the recipe's rate stays")
         return Checked(findings, None)
@@ -163,30 +177,44 @@ def _expected(setup: Setup) -> Expected:
     return expected_initial_loss(loss.name, target.cpu(), num_classes=setup.num_classes, prior_bias=prior, **known)
 
 
-def _rate(setup: Setup, model: torch.nn.Module, forward: Any, pinned: bool) -> tuple[RateRange, float | None]:
-    """The range test, and the rate to train with where the recipe's own lies above the interval."""
-    feed, rate = setup.feeds["train"], setup.rate
-    large = feed.batch_size > _LARGE_STEP
+def _range(setup: Setup, model: torch.nn.Module, forward: Any) -> RateRange:
+    """The range test, around the recipe's own rate."""
+    rate = setup.rate
+    return rate_range(
+        model,
+        setup.loss,
+        _batches(setup),
+        setup.optimizer,
+        low=rate * _BELOW,
+        high=rate * _ABOVE,
+        steps_per_decade=8 if _is_dear(setup) else 15,
+        forward=forward,
+        seed=setup.recipe.seed,
+    )
+
+
+def _trial(setup: Setup, model: torch.nn.Module, forward: Any) -> RateTrial:
+    """A short training at the recipe's rate; where the recipe warms up, so does this for its first half."""
+    steps = _DEAR_TRIAL if _is_dear(setup) else _TRIAL
+    ramp = steps // 2 if setup.recipe.warmup > 0 else 1
+    rates = [setup.rate * min(1.0, (step + 1) / ramp) for step in range(steps)]
+    return rate_trial(
+        model, setup.loss, _batches(setup), setup.optimizer, rates=rates, forward=forward, seed=setup.recipe.seed
+    )
+
+
+def _is_dear(setup: Setup) -> bool:
+    return setup.feeds["train"].batch_size > _LARGE_STEP
+
+
+def _batches(setup: Setup) -> Batches:
+    feed = setup.feeds["train"]
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         x, y = feed.clean(step)
         return x[:_PROBE_BATCH], y[:_PROBE_BATCH]
 
-    ranged = rate_range(
-        model,
-        setup.loss,
-        batches,
-        setup.optimizer,
-        low=rate * _BELOW,
-        high=rate * _ABOVE,
-        steps_per_decade=8 if large else 15,
-        forward=forward,
-        seed=setup.recipe.seed,
-    )
-    if pinned or not _too_high(rate, ranged):
-        return ranged, None
-    assert ranged.suggestion is not None
-    return ranged, float(f"{ranged.suggestion:.2g}")
+    return batches
 
 
 def _too_high(rate: float, ranged: RateRange) -> bool:
