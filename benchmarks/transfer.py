@@ -1,15 +1,16 @@
 """Little data: a network trained before against one from scratch, and the ways to fine-tune against one another.
 
-    python benchmarks/transfer.py DATA --work DIR [--targets cat dog] [--images 20] [--seeds 0 1 2 3 4] [--out FILE]
+    python benchmarks/transfer.py DATA --work DIR [--targets cat dog] [--images 20] [--seeds 0 1 2 3 4]
+        [--only WAY ...] [--out FILE]
     python benchmarks/transfer.py DATA --work DIR --quick
 
 DATA is a folder that holds `train/` and `test/`, each a folder of class folders of CIFAR-10 images. A resnet18 is
-trained by `trainwell.fit` on all training images of the classes that are not among the targets. It is kept in DIR, and so
-is what each seed came to; a second call takes them again. Each seed draws so many images of each target class, and every way learns from those:
+trained by `trainwell.fit` on all training images of the classes that are not among the targets. It is kept in DIR, and
+so is what each way came to under each seed; a second call takes them again, and `--only` measures some ways and writes
+no results. Each seed draws so many images of each target class, and every way learns from those:
 
-- head, gradual, full: `trainwell.finetune` as it comes with `transfer=` so, at a tenth of the rate of the source; and
-  full for as many epochs as a long scratch;
-- full rate: the same as those two at ten times the rate;
+- head, gradual, full: `trainwell.finetune` as it comes with `transfer=` so, at a tenth of the rate of the source;
+- full, full rate: the same as full at ten times the rate;
 - scratch: `trainwell.fit` of the same network, by fit's own recipe and by resnet-he, each for several numbers of
   epochs; and fit as it comes, which takes another network. The scratch that others are compared with is the one whose
   mean on the test images is the highest, which favours it.
@@ -35,7 +36,7 @@ from small_tables import summary
 
 HERE = Path(__file__).parent
 REFERENCE = "scratch, best"
-FULL_RATE = {"full": "full, full rate", "full, 160 epochs": "full, full rate, 160 epochs"}
+FULL_RATE = {"full": "full, full rate"}
 OPTIONS = trainwell.Options()
 Ways = dict[str, list[str]]
 SOURCE = ["recipe=large_images", "epochs=6"]  # about 25 minutes on two cores
@@ -50,7 +51,6 @@ FINE_TUNED: Ways = {
     "head": ["transfer=head"],
     "gradual": ["transfer=gradual"],
     "full": ["transfer=full"],
-    "full, 160 epochs": ["transfer=full", "epochs=160"],
 }
 QUICK_SOURCE = ["model=convnet", "epochs=1"]
 QUICK_SCRATCH: Ways = {
@@ -135,30 +135,43 @@ def scored(train: Callable[[Path], trainwell.Run], folder: Path, place: Path) ->
     }
 
 
-def one_seed(folder: Path, source: trainwell.Run, scratch: Ways, seed: int, work: Path) -> dict[str, dict[str, Any]]:
-    """Every way on the images of one seed."""
+def one_seed(
+    folder: Path, source: trainwell.Run, scratch: Ways, seed: int, place: Path, asked: dict[str, Any], only: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Every way on the images of one seed, or some; what is kept in `place` is not measured again."""
     found: dict[str, dict[str, Any]] = {}
+    options = {"force": True, "options": OPTIONS}
 
-    def measure(name: str, train: Callable[[Path], trainwell.Run]) -> None:
-        found[name] = scored(train, folder, work / f"seed-{seed}" / name.replace(", ", "-").replace(" ", "-"))
-        one = found[name]
+    def measure(name: str, edits: list[str], *, from_source: bool = False) -> None:
+        if only and name not in only:
+            return
+        run = place / name.replace(", ", "-").replace(" ", "-")
+        kept = run.with_suffix(".json")
+        if not kept.exists():
+            edits = [*edits, f"seed={seed}"]
+
+            def train(out: Path) -> trainwell.Run:
+                if from_source:
+                    return trainwell.finetune(folder, source.path, edits, out=out, **options)
+                return trainwell.fit(folder, edits, out=out, **options)
+
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps({"asked": asked, **scored(train, folder, run)}, indent=1) + "\n")
+        one = json.loads(kept.read_text())
+        if one.pop("asked") != asked:
+            raise SystemExit(f"{kept} was measured with other settings. Give another --work.")
+        found[name] = one
         said = f"seed {seed}, {name}: {one['accuracy']:.4f} (lr {one['lr']:.3g}, {one['seconds']:.0f} s)"
         print(said, *one["errors"], sep="; ", flush=True)
 
-    def fit(edits: list[str]) -> Callable[[Path], trainwell.Run]:
-        return lambda out: trainwell.fit(folder, [*edits, f"seed={seed}"], out=out, force=True, options=OPTIONS)
-
-    def tuned(edits: list[str]) -> Callable[[Path], trainwell.Run]:
-        return lambda out: trainwell.finetune(
-            folder, source.path, [*edits, f"seed={seed}"], out=out, force=True, options=OPTIONS
-        )
-
     for name, edits in (scratch | AS_IT_COMES).items():
-        measure(name, fit(edits))
+        measure(name, edits)
     for name, edits in FINE_TUNED.items():
-        measure(name, tuned(edits))
+        measure(name, edits, from_source=True)
     for name, other in FULL_RATE.items():
-        measure(other, tuned([*FINE_TUNED[name], f"optimizer.lr={10 * found[name]['lr']!r}"]))
+        if name in found:
+            rate = 10 * found[name]["lr"]
+            measure(other, [*FINE_TUNED[name], f"optimizer.lr={rate!r}"], from_source=True)
     return found
 
 
@@ -213,6 +226,9 @@ def main() -> None:
     parser.add_argument("--targets", nargs=2, default=["cat", "dog"], metavar="CLASS")
     parser.add_argument("--images", type=int, default=20, help="of each target class")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), metavar="SEED")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="WAY", help="measure these ways and keep what they come to"
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "transfer.json")
     arguments = parser.parse_args()
@@ -222,6 +238,9 @@ def main() -> None:
     if arguments.quick and arguments.out == parser.get_default("out"):
         arguments.out = arguments.work / "transfer.json"
     quick, work = arguments.quick, arguments.work
+    known = [*(QUICK_SCRATCH if quick else SCRATCH), *AS_IT_COMES, *FINE_TUNED, *FULL_RATE.values()]
+    if unknown := sorted(set(arguments.only) - set(known)):
+        parser.error(f"there is no way {', '.join(unknown)}; there are {', '.join(known)}")
     edits, scratch, most = (QUICK_SOURCE, QUICK_SCRATCH, QUICK_IMAGES) if quick else (SOURCE, SCRATCH, None)
     source, told = trained_source(
         source_data(arguments.data, arguments.targets, most, work / "source-data"), work, edits
@@ -229,17 +248,15 @@ def main() -> None:
     rounds: list[dict[str, Any]] = []
     asked = {"targets": arguments.targets, "images": arguments.images, "quick": quick, "source": told}
     for seed in arguments.seeds:
-        kept = work / f"seed-{seed}.json"
-        if not kept.exists():
-            folder = target_data(arguments.data, arguments.targets, arguments.images, most, seed, work / f"data-{seed}")
-            ways = one_seed(folder, source, scratch, seed, work)
-            kept.write_text(json.dumps({"seed": seed, "asked": asked, "ways": ways}, indent=1) + "\n")
-        one = json.loads(kept.read_text())
-        if one.pop("asked") != asked:
-            raise SystemExit(f"{kept} was measured with other settings. Give another --work.")
-        rounds.append(one)
+        folder = target_data(arguments.data, arguments.targets, arguments.images, most, seed, work / f"data-{seed}")
+        ways = one_seed(folder, source, scratch, seed, work / f"seed-{seed}", asked, arguments.only)
+        if arguments.only:
+            continue
+        rounds.append({"seed": seed, "ways": ways})
         settings = {"targets": arguments.targets, "images": arguments.images}
         content = write(arguments.out, settings, told, rounds, scratch)
+    if arguments.only:
+        return
     for name, one in content["differences"].items():
         print(f"{name}: {one['mean']:+.2f} ± {one['deviation']:.2f} points, above 0 in {one['wins']} of {len(rounds)}")
     print(f"written to {arguments.out}")
