@@ -1,9 +1,11 @@
 """The run folder: replaced atomically, locked by one process, read back with care."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +163,21 @@ def test_the_lock_refuses_a_second_process_and_is_freed_by_a_kill(tmp_path: Path
         holder.wait()
     with RunFolder(tmp_path / "run").locked():
         pass
+
+
+def test_one_may_look_whether_a_folder_is_held(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert not folder.held
+    with folder.locked():
+        assert folder.held
+    assert not folder.held
+    handle = open(tmp_path / "run" / ".lock")  # noqa: SIM115
+    fcntl.flock(handle, fcntl.LOCK_SH)  # as one who looks holds it, for an instant
+    ending = threading.Timer(0.03, handle.close)
+    ending.start()
+    with folder.locked():
+        assert folder.held
+    ending.join()
 
 
 def test_a_file_in_the_way_of_the_folder_is_refused(tmp_path: Path) -> None:

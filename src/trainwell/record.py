@@ -13,22 +13,28 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from trainwell.errors import BadRun, StorageFailed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 RECIPE, ENVIRONMENT, DATA, FINDINGS = "recipe.json", "environment.json", "data.json", "findings.json"
 RECORD, CHECKPOINT, SAMPLES = "record.jsonl", "checkpoint.safetensors", "samples.safetensors"
+VALIDATION, MISTAKES, INPUTS, REPORT = "validation.json", "mistakes.png", "inputs.png", "report.html"
+EVENTS = "tensorboard"  # a folder
+LOCK = ".lock"
 BEST_WEIGHTS, BEST_MODEL, BEST_PREPROCESSING = (
     f"best/{name}" for name in ("model.safetensors", "model.json", "preprocessing.safetensors")
 )
+_TRIES, _PAUSE = 4, 0.05  # of taking the lock, in seconds
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -65,22 +71,36 @@ class RunFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
             except (FileExistsError, NotADirectoryError) as error:
                 raise BadRun(f"{self.path} cannot be made: a file is in the way. Give another --out.") from error
-            handle = open(self.path / ".lock", "a")  # noqa: SIM115  (held until the end of the block)
+            handle = open(self.path / LOCK, "a")  # noqa: SIM115  (held until the end of the block)
         with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not _taken(handle):
                 raise BadRun(
                     f"{self.path} is in use by another process that trains in it. "
                     "Wait for it, stop it, or give another --out."
-                ) from error
+                )
             yield
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody trains in the folder."""
+        try:
+            handle = open(self.path / LOCK, "rb")  # noqa: SIM115
+        except OSError:
+            return False
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def clear(self) -> None:
         """Remove what a run has written, and nothing else that lies in the folder."""
-        for name in (RECIPE, ENVIRONMENT, DATA, FINDINGS, RECORD, CHECKPOINT, SAMPLES, "inputs.png"):
+        own = (RECIPE, ENVIRONMENT, DATA, FINDINGS, RECORD, CHECKPOINT, SAMPLES, VALIDATION, MISTAKES, INPUTS, REPORT)
+        for name in own:
             (self.path / name).unlink(missing_ok=True)
-        shutil.rmtree(self.path / "best", ignore_errors=True)
+        for name in ("best", EVENTS):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file of the run, with the format version in front; see `finite`."""
@@ -105,8 +125,10 @@ class RunFolder:
         _refuse_newer(path, content.get("format", 0))
         return content
 
-    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    def write_tensors(self, name: str, tensors: Mapping[str, "Tensor"], state: Mapping[str, Any]) -> None:
         """Write tensors and their plain state as one file, the state as JSON in the metadata."""
+        from safetensors.torch import save_file  # imports torch, which whoever only reads the record does without
+
         metadata = {"format": str(FORMAT), "state": json.dumps(state, default=_plain)}
         flat = {key: value.detach().contiguous() for key, value in tensors.items()}
 
@@ -115,7 +137,7 @@ class RunFolder:
 
         replace(self.path / name, write)
 
-    def read_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def read_tensors(self, name: str) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
         """Read a file of `write_tensors`: the tensors on the CPU and the state."""
         path = self.path / name
         try:
@@ -172,6 +194,18 @@ def read_record(path: str | Path, kind: str | None = None) -> list[dict[str, Any
         if kind is None or line["kind"] == kind:
             lines.append(line)
     return lines
+
+
+def _taken(handle: IO[str]) -> bool:
+    """Take the lock; one who looks whether it is held (`RunFolder.held`) has it for an instant, hence a few tries."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        else:
+            return True
+    return False
 
 
 def _refuse_newer(path: Path, found: Any) -> None:

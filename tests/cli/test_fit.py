@@ -38,7 +38,7 @@ def test_each_step_of_the_method_says_a_line(digits_run: Finished) -> None:
     for start in ("computing with cpu, ", "initial loss: ", "overfit sample: ", "learning rate: ", "training "):
         assert sum(line.startswith(start) for line in lines) == 1, start
     assert sum(line.startswith("epoch ") for line in lines) == 12
-    assert lines[-1] == "run folder: run"
+    assert lines[-2:] == ["run folder: run", "report: run/report.html"]
 
 
 def test_there_are_plain_lines_where_there_is_no_terminal(digits_run: Finished) -> None:
@@ -59,6 +59,10 @@ def test_the_run_folder_is_complete(digits_run: Finished) -> None:
         "best/model.safetensors",
         "best/model.json",
         "findings.json",
+        "validation.json",
+        "inputs.png",
+        "report.html",
+        *(["mistakes.png"] if read(digits_run.path / "validation.json")["worst"] else []),
     }
     for name in files:
         if name.endswith(".json"):

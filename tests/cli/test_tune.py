@@ -97,4 +97,5 @@ def test_killed_and_gone_on_with(
         whole = optuna.load_study(study_name=f"whole {stage}", storage=open_storage(None, tmp_path / "whole")).trials
         assert [trial.params for trial in kept] == [trial.params for trial in whole], stage
     assert "winner: " in done.out and "picture: " in done.out
-    assert done.out.splitlines()[-1].endswith("study: study")
+    told, page = done.out.splitlines()[-2:]
+    assert told.endswith("study: study") and page == "report: study/report.html"

@@ -5,12 +5,25 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from trainwell.data.builtins import builtin_names
 from trainwell.data.open import open_data
+from trainwell.errors import BadData
 
 
 def test_names() -> None:
     assert builtin_names() == sorted(
         ["digits", "iris", "wine", "breast-cancer", "diabetes", "spirals", "blobs", "circles"]
     )
+
+
+def test_a_model_that_knows_the_classes_by_name_or_by_number_is_answered() -> None:
+    y, order = datasets.load_wine().target, [2, 0, 1]
+    like = open_data("wine").decoding
+    renamed = open_data("wine", parts="test", like=like | {"classes": ["class_1", "class_2", "class_0"]})
+    assert np.array_equal(renamed.y, np.array(order)[y])
+    assert np.array_equal(open_data("wine", parts="test", like=like | {"classes": ["0", "1", "2"]}).y, y)
+    with pytest.raises(BadData, match="y holds 3 classes the model does not know"):
+        open_data("wine", parts="test", like=like | {"classes": ["class_0", "class_1", "other"]})
+    with pytest.raises(BadData, match=r"shape \(1797, 8, 8\), and the model was trained on a table. Expected \(N, F\)"):
+        open_data("digits", parts="test", like=like)
 
 
 @pytest.mark.parametrize("name", builtin_names())

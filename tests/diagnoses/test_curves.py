@@ -56,6 +56,15 @@ def test_a_common_class_leaves_little_room_to_learn_in() -> None:
     assert read(lines([0.96, 0.98]), baseline=0.95, samples=25) == []
 
 
+def test_few_validation_samples_tell_nothing_against_what_was_learnt() -> None:
+    # Of 4 samples of two classes 3 right are what guessing gives once in four times.
+    (found,) = read(lines([0.5, 0.5], [0.6, 0.97]), baseline=0.5, samples=4)
+    assert (found.problem, found.severity) == ("few-validation-samples", "warning")
+    assert "0.5000 of 4 samples" in found.message and "training accuracy 0.9700" in found.message
+    assert [each.problem for each in read(lines([0.5], [0.7]), baseline=0.5, samples=4)] == ["no-learning"]
+    assert [each.problem for each in read(lines([0.5], [0.97]), baseline=0.5, samples=100)] == ["no-learning"]
+
+
 def test_r2_has_to_leave_zero() -> None:
     assert [each.problem for each in read(lines([-0.2, 0.05], name="r2"), baseline=0.0)] == ["no-learning"]
     assert read(lines([-0.2, 0.07], name="r2"), baseline=0.0) == []

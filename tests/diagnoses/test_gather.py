@@ -1,10 +1,7 @@
 """Gathering: nothing of the user's is changed, the same comes out twice, and what cannot be had is named."""
 
-import copy
 import json
-import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,57 +11,10 @@ from torch import Tensor, nn
 
 from trainwell.diagnoses import gather as module
 from trainwell.diagnoses.evidence import Evidence
-from trainwell.diagnoses.gather import TRIALS, constant_loss, gather, loss_facts, penalty
+from trainwell.diagnoses.gather import TRIALS, gather
 from trainwell.probes.parts import Parts, parts
 
-Change = tuple[tuple[str, dict[str, Any]], ...]
-
-
-def program(lr: float = 0.1, **changed: Any) -> Parts:
-    """Three classes of six features; with a norm, dropout, momentum that has begun to gather, and a schedule."""
-    torch.manual_seed(0)
-    x = torch.randn(120, 6)
-    y = (x @ torch.randn(6, 3)).argmax(1)
-    y[::4] = torch.randint(0, 3, (30,))  # so that nothing scores 0.95
-    model = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.1), nn.Linear(12, 3))
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
-    nn.functional.cross_entropy(model(x[:20]), y[:20]).backward()
-    optimizer.step()
-    known: dict[str, Any] = {"batch_size": 20, "epochs": 3, "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 2)}
-    known |= changed
-    return parts(model, nn.CrossEntropyLoss(), optimizer, (x[:80], y[:80]), (x[80:], y[80:]), **known)
-
-
-def only(patch: pytest.MonkeyPatch, *names: str) -> None:
-    patch.setattr(module, "TRIALS", {name: TRIALS[name] for name in names})
-
-
-def state(given: Parts) -> dict[str, Any]:
-    """All that a script could see of itself, and of the random numbers that come next."""
-    assert given.scheduler is not None
-    return {
-        "numbers": {name: tensor.clone() for name, tensor in given.model.state_dict().items()},
-        "gradients": [None if p.grad is None else p.grad.clone() for p in given.model.parameters()],
-        "tensors": [id(p.grad) for p in given.model.parameters()],
-        "learns": [p.requires_grad for p in given.model.parameters()],
-        "modes": [each.training for each in given.model.modules()],
-        "hooks": [len(each._forward_hooks) + len(each._forward_pre_hooks) for each in given.model.modules()],
-        "optimizer": copy.deepcopy(given.optimizer.state_dict()),
-        "scheduler": copy.deepcopy(given.scheduler.state_dict()),
-        "samples": [tensor.clone() for part in (given.train, given.valid) for tensor in part.whole()],
-        "draws": (random.getstate(), np.random.get_state(), torch.get_rng_state()),
-        "grad": torch.is_grad_enabled(),
-    }
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor | np.ndarray):
-        return bool(type(one) is type(other) and one.dtype == other.dtype and (one == other).all())
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+from .gathered import only, program, same, state
 
 
 @pytest.fixture(scope="module")
@@ -268,137 +218,6 @@ def test_a_trial_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.trials["rate-/10"].curves is not None
 
 
-def penalised(share: float) -> Parts:
-    given = program()
-    before = {name: tensor.clone() for name, tensor in given.model.state_dict().items()}
-    model, criterion = given.model, nn.CrossEntropyLoss()
-
-    def loss(output: Tensor, target: Tensor) -> Tensor:
-        weights = dict(model.named_parameters())["4.weight"]
-        return criterion(output, target) + share * weights.square().sum()
-
-    given.loss = loss
-    assert same(before, dict(given.model.state_dict()))
-    return given
-
-
-def test_a_loss_that_reaches_for_the_model_is_given_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a penalty on the weights of the last layer these shrink while it trains; the user's own stay."""
-    only(monkeypatch, "rate-/10")
-    given = penalised(0.5)
-    before = state(given)
-    found = gather(given)
-    assert [name for name in before if not same(before[name], state(given)[name])] == []
-    first, last = found.looks[0].norms["4.weight"], found.looks[-1].norms["4.weight"]
-    assert last < 0.75 * first
-    assert gather(program()).looks[-1].norms["4.weight"] > first
-
-
-def test_the_share_of_a_penalty_in_the_loss() -> None:
-    given = penalised(0.5)
-    sample = given.train.first(80)
-    given.model.eval()
-    with torch.no_grad():
-        plain = float(nn.functional.cross_entropy(given.model(sample[0]), sample[1]))
-        added = 0.5 * float(given.model[4].weight.square().sum())  # type: ignore[index, union-attr, operator]
-    assert penalty(given, sample) == pytest.approx(added / (plain + added), rel=1e-4)
-    assert penalty(program(), sample) == 0
-
-
-def test_the_loss_of_the_best_constant_output_by_hand() -> None:
-    """Of three classes as frequent as 1/2, 1/4, 1/4 it is their entropy; of values it is their variance."""
-    y = torch.tensor([0, 0, 1, 2]).repeat(20)
-    given = program()
-    given.train = parts(given.model, given.loss, given.optimizer, (torch.randn(80, 6), y), batch_size=4, epochs=1).train
-    sample = (torch.randn(80, 6), y)
-    assert constant_loss(given, sample) == pytest.approx(1.5 * np.log(2), abs=1e-3)
-    values = torch.tensor([[0.0], [2.0]]).repeat(40, 1)
-    model = nn.Linear(6, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    line = parts(model, nn.MSELoss(), optimizer, (sample[0], values), batch_size=4, epochs=1)
-    assert constant_loss(line, (sample[0], values)) == pytest.approx(1.0, abs=1e-4)
-
-
-class Wrapped(nn.Module):
-    """A loss of torch's with something in front."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = nn.CrossEntropyLoss(weight=torch.ones(3), label_smoothing=0.25, reduction="sum")
-
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        return self.inner(output["logits"], target)  # type: ignore[no-any-return, call-overload]
-
-
-@pytest.mark.parametrize(
-    ("loss", "name", "part"),
-    [
-        (nn.MSELoss(), "MSELoss", {"reduction": "mean"}),
-        (Wrapped(), "CrossEntropyLoss", {"reduction": "sum", "label_smoothing": 0.25, "has_weight": 1.0}),
-        (nn.functional.l1_loss, "l1_loss", {}),
-        (nn.BCEWithLogitsLoss(pos_weight=torch.ones(1)), "BCEWithLogitsLoss", {"has_pos_weight": 1.0}),
-    ],
-)
-def test_what_a_loss_is_called_and_holds(loss: Callable[..., Tensor], name: str, part: dict[str, Any]) -> None:
-    found, settings = loss_facts(loss)
-    assert found == name
-    assert part.items() <= settings.items()
-    assert "has_weight" in part or "has_weight" not in settings
-
-
-def test_dicts_in_and_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that takes and gives a dict, over a data set, with a frozen layer and one that is used twice."""
-
-    class Pair(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.left, self.right, self.last = nn.Linear(3, 8), nn.Linear(3, 8), nn.Linear(8, 3)
-            self.between = nn.Linear(8, 8)
-            self.right.requires_grad_(False)
-
-        def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
-            hidden = torch.tanh(self.left(x["left"]) + self.right(x["right"]))
-            return {"logits": self.last(self.between(torch.relu(self.between(hidden))))}
-
-    def loss(output: dict[str, Tensor], target: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(output["logits"], target)
-
-    only(monkeypatch, "rate-x10", "standardised")
-    x, y = program().train.whole()
-    data = [({"left": row[:3], "right": row[3:]}, int(label)) for row, label in zip(x, y, strict=True)]
-    torch.manual_seed(0)
-    model = Pair()
-    given = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
-    found = gather(parts(model, loss, given, data, data, batch_size=16, epochs=4))
-    assert {one.name for one in found.architecture.layers} >= {"left", "right", "between"}  # type: ignore[union-attr]
-    assert found.watched is not None
-    assert found.watched.end is not None
-    assert found.inputs is not None
-    assert [part.name for part in found.inputs.parts] == ["left", "right"]
-    assert found.trials["rate-x10"].curves is not None
-    assert found.looks[-1].gradients["right.weight"] is None
-    assert found.looks[-1].gradients["left.weight"] is not None
-
-
-def test_frozen_parameters_that_nobody_has_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch)
-    learnt = torch.ones(4, 6)
-
-    def build(seed: int) -> Parts:
-        torch.manual_seed(seed)
-        model = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 4), nn.Linear(4, 3))
-        with torch.no_grad():
-            model[0].weight.copy_(learnt)
-        model[0].weight.requires_grad_(False)
-        model[1].weight.requires_grad_(False)
-        optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
-        x, y = program().train.whole()
-        return parts(model, nn.CrossEntropyLoss(), optimizer, (x, y), (x, y), batch_size=20, epochs=1)
-
-    assert gather(build(0), build=build).facts.random_frozen == ("1.weight",)
-    assert gather(build(0)).facts.random_frozen == ()
-
-
 def test_another_seed_is_another_start_where_the_program_can_be_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch)
     made: list[int] = []
@@ -417,12 +236,3 @@ def test_another_seed_is_another_start_where_the_program_can_be_made_anew(monkey
     assert found.facts.has_build
     assert found.again is not None
     assert found.again.losses[0] == pytest.approx(np.log(3), rel=1e-5)
-
-
-def test_evidence_can_be_gathered_where_gradients_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch)
-    plain = repr(gather(program()).watched)
-    given = program()
-    with torch.no_grad():
-        assert repr(gather(given).watched) == plain
-        assert not torch.is_grad_enabled()

@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 
+from trainwell.errors import Diverged
 from trainwell.lab.networks import drawn_loss, normal, passage, shares, stack
-from trainwell.lab.training import built_in, course, plain_recipe
+from trainwell.lab.training import CPU, built_in, course, ends_of, plain_recipe
 from trainwell.lab.walks import walk
 from trainwell.models import models
 from trainwell.optimizers import optimizers
+from trainwell.training.setup import set_up
 
 
 def test_what_passes_through_a_stack_is_what_its_layers_give() -> None:
@@ -66,3 +68,13 @@ def test_a_course_that_diverges_says_so() -> None:
     found = course(built_in("iris"), recipe)
     assert found.diverged
     assert found.last("train_loss") is None
+
+
+def test_scores_at_the_end_are_those_of_the_course() -> None:
+    recipe = plain_recipe(model=models.part("mlp", widths=(8,)), epochs=2, batch_size=50)
+    last = course(built_in("iris"), recipe).scores[-1]
+    found = ends_of(set_up(built_in("iris"), recipe, CPU.device))
+    assert found == {name: last[name] for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")}
+    steep = recipe.edit(["optimizer.lr=1e30"])
+    with pytest.raises(Diverged):
+        ends_of(set_up(built_in("iris"), steep, CPU.device))

@@ -9,10 +9,10 @@ from trainwell import Options, check
 from trainwell.data.open import open_data
 from trainwell.errors import BadRun
 from trainwell.method.check import check_setup
-from trainwell.method.pace import duration
 from trainwell.method.screen import Silent
 from trainwell.recipes import choose
 from trainwell.record import RunFolder
+from trainwell.report.words import duration
 from trainwell.training.engine import Engine
 from trainwell.training.setup import set_up, shape_of
 

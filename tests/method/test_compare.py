@@ -52,3 +52,6 @@ def test_squared_errors_by_ranks() -> None:
     assert found.better == ((one < two).sum(), (one > two).sum())
     assert "is nearer than two on" in found.text
     assert compare_errors(NAMES, (one, one)).p == 1.0
+    few, same = compare_errors(NAMES, (one[:12], two[:12])), np.full(7, 0.3)  # where they do not differ says nothing
+    with_ties = compare_errors(NAMES, (np.append(one[:12], same), np.append(two[:12], same)))
+    assert (with_ties.p, with_ties.better, with_ties.count) == (few.p, few.better, 19)

@@ -278,4 +278,5 @@ def test_a_screen_is_told_of_every_epoch(tmp_path: Path) -> None:
     screen = Remembers()
     run = fit("iris", SHORT, out=tmp_path / "run", options=NO_CHECKS, screen=screen)
     assert screen.epochs == [line["epoch"] for line in run.record("epoch")]
-    assert screen.said[-1] == f"run folder: {tmp_path / 'run'}"
+    folder = tmp_path / "run"
+    assert screen.said[-2:] == [f"run folder: {folder}", f"report: {folder / 'report.html'}"]

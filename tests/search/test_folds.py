@@ -1,8 +1,11 @@
 """Folds: every row is held out once, and nothing of a held-out row is learnt."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import TensorDataset
 
 from trainwell.data.open import open_data
@@ -46,6 +49,39 @@ def test_equal_samples_and_groups_lie_in_one_fold() -> None:
     groups = np.arange(len(data.y)) // 5
     for fold in fold_data(data, 3, seed=0, groups=groups):
         assert not set(groups[fold.splits["valid"]]) & set(groups[fold.splits["train"]])
+
+
+def test_a_fold_may_come_out_even_and_the_classes_of_all_rows_not() -> None:
+    draws = np.random.default_rng(0)
+    data = open_data((draws.normal(size=(47, 3)), np.repeat([0, 1], [24, 23])))
+    recipe = choose(shape_of(data))[0].edit(["balance=weights"])
+    work = Work(data, recipe, folds=2)
+    even = [len(set(np.bincount(fold.y[fold.splits["train"]]).tolist())) == 1 for fold in work.folds]
+    assert any(even)
+    for number in range(2):
+        setup = work.set_up(Trial(number=number, edits=(), seed=0, epochs=1.0, fold=number))
+        assert torch.isfinite(setup.loss(torch.zeros(2, 2), torch.tensor([0, 1])))
+    with pytest.raises(BadValue, match="balance=weights has no effect: every class has"):
+        whole = open_data((draws.normal(size=(400, 3)), np.repeat([0, 1], 200)))
+        Work(whole, recipe, folds=2).set_up(Trial(number=0, edits=(), seed=0, epochs=1.0))
+
+
+def test_photos_of_a_fold_are_cut_from_the_one_mapped_file(tmp_path: Path) -> None:
+    draws = np.random.default_rng(0)
+    for number in range(24):
+        folder = tmp_path / "photos" / ("left", "right")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draws.integers(0, 256, (40, 48 + number, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    data = open_data(tmp_path / "photos", image_size=16, short_side=20, cache=tmp_path / "cache")
+    recipe = choose(shape_of(data))[0].edit(["augment=resized_crop", "batch_size=4", "short_side=20"])
+    work = Work(data, recipe, folds=3)
+    held = []
+    for number, fold in enumerate(work.folds):
+        setup = work.set_up(Trial(number=number, edits=(), seed=0, epochs=1.0, fold=number))
+        assert fold.x is data.x
+        assert setup.feeds["train"].batch(0)[0].shape == (4, 3, 16, 16)
+        held += [x for x, _ in setup.feeds["valid"].passes(8)]
+    assert len(torch.unique(torch.cat(held).flatten(1), dim=0)) == 24
 
 
 def _rows(x: np.ndarray, rows: np.ndarray) -> set[bytes]:

@@ -44,6 +44,7 @@ def test_what_is_frozen_is_named() -> None:
 def test_it_stays_in_evaluation_mode_whatever_calls_train(copied: bool) -> None:
     model = network()
     freeze(model, ["0"])
+    assert not any(module.training for module in model[0].modules())  # at once
     model = copy.deepcopy(model) if copied else model
     model.eval()
     model.train()

@@ -37,6 +37,9 @@ Threads = Annotated[
 Seed = Annotated[
     int | None, typer.Option(min=0, help="Seed of every random draw; 0 where not given.", show_default=False)
 ]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write the record also as TensorBoard events, into RUN/tensorboard.")
+]
 KeepMemory = Annotated[bool, typer.Option(help="Let the allocator keep memory between steps (Linux with glibc).")]
 
 

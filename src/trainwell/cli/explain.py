@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from trainwell.cli.lab import tell
+from trainwell.errors import BadValue, UnknownName
+
+_CLAIMS = "claims/"
 _WIDEST = 100  # columns of text that read well
 _BRAILLE = "⣿"
 
@@ -17,13 +21,41 @@ def command(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A technique: lion, schedules/linear, or activations/package.module:name for one of your own.",
+            help="A technique: lion, schedules/linear, or activations/package.module:name for one of your own. Or a "
+            "claim of the lab: sgd-zigzag, claims/whitening.",
             show_default=False,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object for each meaning.")] = False,
 ) -> None:
-    """What a technique is: definition, facts, when to use it and when not, parameters, cost, source."""
+    """What a technique is: definition, facts, when to use it and when not, parameters, cost, source.
+
+    Or what a claim says, how it was tried, and whether it holds.
+    """
+    try:
+        if name.startswith(_CLAIMS):
+            _tell(name.removeprefix(_CLAIMS), as_json=as_json)
+        else:
+            _explain(name, as_json=as_json)
+    except BadValue:
+        try:
+            _tell(name, as_json=as_json)
+        except UnknownName:
+            pass
+        else:
+            return
+        raise
+
+
+def _tell(id: str, *, as_json: bool) -> None:
+    """Print what a claim says and its recorded verdict; raises `UnknownName` where there is none of that name."""
+    from trainwell.lab.claims import claims  # torch is imported when a verb needs it
+
+    tell([claims[id]], as_json=as_json, whole=True)
+
+
+def _explain(name: str, *, as_json: bool) -> None:
+    """Print what a technique is; raises `BadValue` where there is none of that name."""
     from trainwell.method.card import card  # torch is imported when a verb needs it
     from trainwell.method.catalogue import find
     from trainwell.method.explain import card_text

@@ -14,6 +14,7 @@ from trainwell.cli.arguments import (
     Seed,
     Source,
     Target,
+    TensorBoard,
     Threads,
     edits_with,
 )
@@ -44,6 +45,7 @@ def command(
     threads: Threads = None,
     seed: Seed = None,
     no_checks: Annotated[bool, typer.Option("--no-checks", help="Train at once, without the checks.")] = False,
+    tensorboard: TensorBoard = False,
     keep_memory: KeepMemory = True,
 ) -> int:
     """Put a trained network to another task: a new head first, then the rest at a tenth of the rate."""
@@ -54,7 +56,14 @@ def command(
     screen = Terminal()
     if keep_memory and not keep():
         screen.say("memory: this system's allocator cannot be told to keep memory between steps")
-    options = Options(target=target, max_broken=max_broken, cache=cache, device=device, checks=not no_checks)
+    options = Options(
+        target=target,
+        max_broken=max_broken,
+        cache=cache,
+        device=device,
+        checks=not no_checks,
+        tensorboard=tensorboard,
+    )
     run = finetune(
         source,
         begin,

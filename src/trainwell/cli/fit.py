@@ -14,6 +14,7 @@ from trainwell.cli.arguments import (
     Seed,
     Source,
     Target,
+    TensorBoard,
     Threads,
     edits_with,
 )
@@ -38,6 +39,7 @@ def command(
     threads: Threads = None,
     seed: Seed = None,
     no_checks: Annotated[bool, typer.Option("--no-checks", help="Train at once, without the checks.")] = False,
+    tensorboard: TensorBoard = False,
     keep_memory: KeepMemory = True,
 ) -> int:
     """Train a network by the book: look, check, learning rate, train, read the curves, verdict."""
@@ -48,7 +50,14 @@ def command(
     screen = Terminal()
     if keep_memory and not keep():
         screen.say("memory: this system's allocator cannot be told to keep memory between steps")
-    options = Options(target=target, max_broken=max_broken, cache=cache, device=device, checks=not no_checks)
+    options = Options(
+        target=target,
+        max_broken=max_broken,
+        cache=cache,
+        device=device,
+        checks=not no_checks,
+        tensorboard=tensorboard,
+    )
     run = fit(
         source,
         edits_with(edits, seed=seed, threads=threads),

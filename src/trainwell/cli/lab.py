@@ -62,7 +62,7 @@ def command(
         raise BadValue("--out is the folder for the figures, and none are drawn. Add --figure, or leave it out.")
     wanted = [claims[name] for name in (names[1:] if listing else names)]
     if listing:
-        _list(wanted or list(claims), as_json=as_json, whole=bool(wanted))
+        tell(wanted or list(claims), as_json=as_json, whole=bool(wanted))
         return 0
     drawn = (out or Path()) if figure else None
     return _run(wanted or list(claims), quick, fresh, cache, figures=drawn, atlas=atlas, as_json=as_json)
@@ -117,7 +117,8 @@ def _line(outcome: "Outcome", recorded: str | None, drawn: Path | None) -> str:
     return text + (f" Drawn: {drawn}" if drawn is not None else "")
 
 
-def _list(wanted: "list[Claim]", *, as_json: bool, whole: bool) -> None:
+def tell(wanted: "list[Claim]", *, as_json: bool, whole: bool) -> None:
+    """Print claims with their recorded verdicts: a line each, or all that is said of them."""
     from trainwell.lab.records import recorded
 
     rows = []

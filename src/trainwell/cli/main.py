@@ -11,7 +11,9 @@ import typer
 
 from trainwell.errors import TrainwellError
 
-VERBS = ("fit", "check", "tune", "finetune", "evaluate", "predict", "diagnose", "list", "explain", "lab", "export")
+VERBS = (
+    "fit", "check", "tune", "finetune", "evaluate", "predict", "diagnose", "report", "list", "explain", "lab", "export",
+)  # fmt: skip
 _EXIT_FAILED, _EXIT_REFUSED, _EXIT_INTERRUPTED = 3, 2, 130
 
 app = typer.Typer(

@@ -13,6 +13,7 @@ from trainwell.cli.arguments import (
     Seed,
     Source,
     Target,
+    TensorBoard,
     Threads,
     edits_with,
 )
@@ -74,6 +75,7 @@ def command(
     threads: Threads = None,
     seed: Seed = None,
     no_checks: Annotated[bool, typer.Option("--no-checks", help="Search at once, without the checks.")] = False,
+    tensorboard: TensorBoard = False,
     keep_memory: KeepMemory = True,
 ) -> int:
     """Search the settings by the book, coarse to fine, and train the best: what fit does, with a search in it."""
@@ -84,7 +86,14 @@ def command(
     screen = Terminal()
     if keep_memory and not keep():
         screen.say("memory: this system's allocator cannot be told to keep memory between steps")
-    options = Options(target=target, max_broken=max_broken, cache=cache, device=device, checks=not no_checks)
+    options = Options(
+        target=target,
+        max_broken=max_broken,
+        cache=cache,
+        device=device,
+        checks=not no_checks,
+        tensorboard=tensorboard,
+    )
     tuned = tune(
         source,
         edits_with(edits, seed=seed, threads=threads),

@@ -81,13 +81,16 @@ def open_arrays(
         raise BadData(f"{source} has no rows.")
     images = x.ndim in (3, 4)
     if like is not None and (like["kind"] == "images") != images:
-        raise BadData(f"{source}: x has shape {x.shape}, and the model was trained on {like['kind']}.")
+        trained = "images. Expected (N, H, W, C)" if like["kind"] == "images" else "a table. Expected (N, F)"
+        raise BadData(f"{source}: x has shape {x.shape}, and the model was trained on {trained}.")
     content = digest(x, values)
     if class_names is not None and like is None:
         target = Target(
             values.astype(np.int64), "classification", class_names, f"classification: {len(class_names)} classes"
         )
     else:
+        if class_names is not None and like is not None and set(class_names) <= set(like.get("classes", ())):
+            values = np.array(class_names)[values]  # the model knows them by name
         target = read_target(values, name="y", like=like, whole_are_classes=images)
     if images:
         x, more = as_images(x, image_size, like, source)

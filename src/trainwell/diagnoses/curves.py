@@ -64,6 +64,19 @@ def read_curves(
     evidence = {"score": best, "baseline": baseline, "samples": samples}
     enough = (1 - baseline) * _ENOUGH.get(name, 0.5)
     if best < baseline + min(_LEAST_GAIN * error, enough):
+        learnt = max(_number(line[f"train_{name}"]) for line in lines)
+        if split == "valid" and _LEAST_GAIN * error > enough and learnt >= baseline + enough:
+            return [
+                Finding(
+                    "few-validation-samples",
+                    "warning",
+                    f"The best valid {shown} is {best:.4f} of {samples} samples, and always giving the same answer "
+                    f"reaches {baseline:.4f}: too few to tell whether what was learnt (training {shown} {learnt:.4f}) "
+                    "holds for others.",
+                    "Gather more samples, or hold more of them out: valid_fraction=0.3.",
+                    evidence | {"train_score": learnt},
+                )
+            ]
         return [
             Finding(
                 "no-learning",

@@ -6,6 +6,7 @@ with one thing changed: problems that show only there are not found in it, and `
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from trainwell.diagnoses import Diagnosis, Finding, gravest_first
@@ -16,15 +17,26 @@ from trainwell.diagnoses.problems import problems
 from trainwell.probes.training import Curves
 from trainwell.recipe import Recipe
 
-_SAME = {"no-learning": {"loss-not-decreasing", "underfitting"}, "still-rising": {"too-few-epochs"}}
-_CURVES = ("no-learning", "overfitting", "still-rising")
+_SAME = {
+    "no-learning": {"loss-not-decreasing", "underfitting"},
+    "few-validation-samples": {"overfitting"},
+    "still-rising": {"too-few-epochs"},
+}
+_CURVES = ("no-learning", "few-validation-samples", "overfitting", "still-rising")
 _TAIL = 0.8  # of the steps, behind which scores count as those of the end
 _UNSEEN = "what a record does not hold: the samples, the graph of the network, trainings with one thing changed"
 
 Line = Mapping[str, Any]
 
 
-def judge_run(recipe: Recipe, data: Mapping[str, Any], lines: Sequence[Line], *, stopped_early: bool) -> Diagnosis:
+def judge_run(
+    recipe: Recipe,
+    data: Mapping[str, Any],
+    lines: Sequence[Line],
+    *,
+    stopped_early: bool,
+    kept_epoch: float | None = None,
+) -> Diagnosis:
     """What the record of a run says: the verdict of `fit`, and `trainwell diagnose RUN`.
 
     Args:
@@ -32,6 +44,8 @@ def judge_run(recipe: Recipe, data: Mapping[str, Any], lines: Sequence[Line], *,
         data: The content of `data.json`.
         lines: The record, as far as it goes.
         stopped_early: Whether patience ended the run.
+        kept_epoch: Epoch of the weights that were kept; 0 where none came up to a head that was trained by itself
+            before the first of them. None while that is not known.
     """
     evidence = evidence_of(recipe, data, lines, stopped_early=stopped_early)
     counts = data["facts"].get("counts", {})
@@ -57,9 +71,17 @@ def judge_run(recipe: Recipe, data: Mapping[str, Any], lines: Sequence[Line], *,
     # same thing, that is what is said.
     said = {finding.problem for finding in curves}.union(*(_SAME.get(finding.problem, set()) for finding in curves))
     # A head that was trained by itself has no curves: one pair of scores says no more than what was read off it.
-    others = () if recipe.transfer == "head" else judged
+    others = () if recipe.transfer == "head" else map(_passed_by, judged) if kept_epoch == 0 else judged
     findings = [*curves, *(finding for finding in others if finding.problem not in said)]
     return Diagnosis(tuple(gravest_first(findings)), judged.notes)
+
+
+def _passed_by(finding: Finding) -> Finding:
+    """A finding on a training whose weights are not those that were kept: no error of the run."""
+    if finding.severity != "error":
+        return finding
+    words = f"{finding.message} The head as it was before this training is what is kept."
+    return replace(finding, severity="warning", message=words)
 
 
 def judged_anew(finding: Finding) -> bool:

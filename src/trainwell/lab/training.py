@@ -14,6 +14,7 @@ from trainwell.errors import Diverged
 from trainwell.models.given import GIVEN
 from trainwell.recipe import Recipe
 from trainwell.training.engine import Engine
+from trainwell.training.evaluate import score
 from trainwell.training.loop import Trainer
 from trainwell.training.setup import Setup, set_up
 
@@ -100,6 +101,19 @@ def course_of(setup: Setup, watch: Callable[[Trainer], None] | None = None) -> C
     except Diverged:
         found.diverged = True
     return found
+
+
+def ends_of(setup: Setup) -> dict[str, float]:
+    """Train a setup and score both splits once, at the end: `train_loss`, `train_accuracy`, `valid_loss` ...
+
+    Raises:
+        Diverged: The loss was no longer finite.
+    """
+    found = course_of(replace(setup, feeds={"train": setup.feeds["train"]}))
+    if found.diverged:
+        raise Diverged("The loss of this training of the lab is no longer finite. Set a lower rate.")
+    scores = {part: score(found.model, setup.feeds[part], CPU, setup.plain_loss) for part in ("train", "valid")}
+    return {f"{part}_{name}": value for part, own in scores.items() for name, value in own.items()}
 
 
 class _Eyes:

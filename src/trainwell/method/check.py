@@ -29,7 +29,6 @@ from trainwell.training.machine import give_back_memory, pick_device
 from trainwell.training.setup import Setup, head_of, set_up
 
 CHECKS = ("initial-loss", "overfit-sample", "learning-rate")
-INPUTS = "inputs.png"
 _SAMPLE = 20  # samples to be learnt by heart
 _PROBE_BATCH = 256  # a range test with larger batches costs more than it tells
 _LARGE_STEP = 128  # samples from which a step is dear enough to take fewer of them
@@ -82,7 +81,7 @@ def check(
     advice = advise(setup, screen)
     with folder.locked():
         folder.write_json(DATA, looked.data.describe() | {"preprocessing": setup.fitted.json()})
-        picture = inputs_picture(setup, folder.path / INPUTS)
+        picture = inputs_picture(setup, folder)
         screen.say(f"what the network sees: {picture}" if picture else "no picture: this data has no images")
         record = Record(folder)
         for finding in advice:

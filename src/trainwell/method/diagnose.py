@@ -39,7 +39,11 @@ def diagnose(path: str | Path) -> Diagnosis:
     stored = run.folder.read_json(FINDINGS) if run.folder.has(FINDINGS) else {"findings": [], "verdict": {}}
     earlier = [finding for finding in map(finding_of, stored["findings"]) if not judged_anew(finding)]
     judged = judge_run(
-        run.recipe, run.data, run.record(), stopped_early=bool(stored["verdict"].get("stopped_early", False))
+        run.recipe,
+        run.data,
+        run.record(),
+        stopped_early=bool(stored["verdict"].get("stopped_early", False)),
+        kept_epoch=stored["verdict"].get("kept_epoch"),
     )
     notes = judged.notes if stored["verdict"].get("finished") else (*judged.notes, "The run is not finished.")
     return Diagnosis(tuple(gravest_first([*earlier, *judged])), notes)

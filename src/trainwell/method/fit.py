@@ -9,12 +9,14 @@ from torch import nn
 from trainwell.errors import BadRun, BadValue
 from trainwell.method.look import Options, look
 from trainwell.method.mend import Mended, mend
+from trainwell.method.reported import reported
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.work import Work
 from trainwell.models.given import GIVEN
 from trainwell.recipe import Recipe
-from trainwell.record import RunFolder
+from trainwell.record import EVENTS, RunFolder
+from trainwell.report.events import following
 from trainwell.training.interrupt import listening
 from trainwell.training.machine import pick_device
 from trainwell.training.setup import set_up
@@ -67,8 +69,13 @@ def fit(
         raise BadValue("The recipe names a network that was given as an object. Give it: fit(..., model=...).")
     mended = mend(looked, device, screen, model) if repair else Mended()
     setup = None if resume else set_up(looked.data, looked.recipe.edit(mended.edits), device, model)
-    with folder.locked(), listening() as stop:
-        work = Work(folder, looked, device, options, screen, model, stop, mended)
+    with (
+        reported(folder.path, screen),
+        folder.locked(),
+        listening() as stop,
+        following(folder.path, asks_events(folder, options, resume)) as events,
+    ):
+        work = Work(folder, looked, device, options, screen, model, stop, mended, events=events)
         return work.go_on() if setup is None else work.start(setup)
 
 
@@ -98,6 +105,11 @@ def run_folder(source: Any, out: str | Path | None, *, resume: bool, force: bool
     if resume and not folder.exists:
         raise BadRun(f"{folder.path} holds no run to go on with. Leave --resume out to start one.")
     return folder
+
+
+def asks_events(folder: RunFolder, options: Options, resume: bool) -> bool:
+    """Whether TensorBoard events are to be written: asked for now, or when the run that goes on was begun."""
+    return options.tensorboard or (resume and folder.has(EVENTS))
 
 
 def _new_folder(source: Any) -> RunFolder:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from trainwell.record import BEST_WEIGHTS, CHECKPOINT, Record, RunFolder
+from trainwell.report.events import Events
 from trainwell.training.checkpoint import state_of, weights_of
 from trainwell.training.loop import Trainer
 
@@ -13,10 +14,11 @@ class FolderKeeper:
     Args:
         folder: The run.
         record: Its record, open.
+        events: Follow the record as TensorBoard events; None where they are not asked for.
     """
 
-    def __init__(self, folder: RunFolder, record: Record) -> None:
-        self._folder, self._record = folder, record
+    def __init__(self, folder: RunFolder, record: Record, events: Events | None = None) -> None:
+        self._folder, self._record, self._events = folder, record, events
 
     def line(self, kind: str, values: dict[str, Any]) -> None:
         """Write a line of the record."""
@@ -26,6 +28,8 @@ class FolderKeeper:
         """Replace the checkpoint; the record is cut back to this length when the run is resumed from it."""
         tensors, state = state_of(trainer)
         self._folder.write_tensors(CHECKPOINT, tensors, state | {"record_offset": self._record.offset})
+        if self._events is not None:
+            self._events.catch_up(trainer.step, trainer.seconds)
 
     def best(self, trainer: Trainer) -> None:
         """Replace the best weights by those the model holds."""

@@ -17,6 +17,7 @@ from trainwell.models.given import GIVEN
 from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe, check_edits, parse_edit, parse_value
 from trainwell.recipes import Shape, build, choose, recipes
+from trainwell.report.events import refuse_without_tensorboard
 from trainwell.schedules import schedules
 from trainwell.training.setup import shape_of
 
@@ -31,6 +32,10 @@ class Options:
         cache: Folder for decoded data and calibrations; None is the user's cache folder.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         checks: Whether to run the checks before training.
+        tensorboard: Whether the record of a training is also written as TensorBoard events.
+
+    Raises:
+        MissingExtra: TensorBoard's package is asked for and not installed.
     """
 
     target: str | None = None
@@ -38,6 +43,11 @@ class Options:
     cache: Path | None = None
     device: str = "auto"
     checks: bool = True
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tensorboard:
+            refuse_without_tensorboard()
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,14 @@ class Look:
         recipe: The recipe with the edits in it, not yet resolved.
         why: Which recipe was chosen, and why.
         pinned: Fields and arguments that the user set, as written: `optimizer.lr`.
+        changed: In what the recipe differs from the chosen one, as `Recipe.difference` has it.
     """
 
     data: Data
     recipe: Recipe
     why: str
     pinned: tuple[str, ...]
+    changed: tuple[str, ...] = ()
 
 
 def look(
@@ -110,7 +122,8 @@ def look(
     for broken in data.quarantined:
         screen.warn(f"set aside: {broken.path}: {broken.reason}")
     screen.say(why)
-    return Look(data, consequences(chosen, edited, tuple(pairs)), why, tuple(pairs))
+    final = consequences(chosen, edited, tuple(pairs))
+    return Look(data, final, why, tuple(pairs), tuple(chosen.difference(final)))
 
 
 def consequences(chosen: Recipe, edited: Recipe, pinned: tuple[str, ...]) -> Recipe:

@@ -86,11 +86,3 @@ def out_of_memory(setup: Setup, engine: Engine) -> OutOfMemory:
         setup.loss(engine.forward(model, x), y).backward()
 
     return too_large(feed.batch_size, largest_batch(attempt, feed.batch_size))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -6,30 +6,31 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from trainwell.record import INPUTS, RunFolder, replace
 from trainwell.training.setup import Setup
 
 _COLUMNS, _ROWS, _GAP, _LEAST_SIDE = 12, 4, 2, 64
 
 
-def inputs_picture(setup: Setup, path: Path) -> Path | None:
-    """Write the picture; None where the data has no images.
+def inputs_picture(setup: Setup, folder: RunFolder) -> Path | None:
+    """Write the picture; None where the network is not given images.
 
-    The upper half shows samples as they are at test time, the lower half the same batch augmented. Each picture is what
-    the network is given, brought back to grey values by one scale for all: preprocessing shows, nothing is beautified.
+    The upper half shows samples as they are at test time, the lower half the same batch augmented, where anything is.
+    Each picture is what the network is given, brought back to grey values by one scale for all: preprocessing shows,
+    nothing is beautified.
     """
-    if setup.data.kind != "images":
-        return None
     feed = setup.feeds["train"]
-    clean, _ = feed.clean(0)
-    augmented, _ = feed.batch(0)
-    half = _COLUMNS * _ROWS // 2
-    shown = torch.cat((_padded(clean, half), _padded(augmented, half))).float().cpu()
+    if setup.data.kind != "images" or feed.clean(0)[0].dim() != 4:  # a projection makes rows of images
+        return None
+    batches = (feed.clean(0), feed.batch(0)) if setup.recipe.augment else (feed.clean(0),)
+    shown = torch.cat([_padded(x, _COLUMNS * _ROWS // 2) for x, _ in batches]).float().cpu()
     low, high = torch.quantile(shown.flatten()[: 2**23], 0.005), torch.quantile(shown.flatten()[: 2**23], 0.995)
     pixels = ((shown - low) / (high - low).clamp(min=1e-6) * 255).clamp(0, 255).to(torch.uint8)
     zoom = max(1, _LEAST_SIDE // max(pixels.shape[2:]))
     pixels = pixels.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
-    Image.fromarray(_grid(pixels).numpy()).save(path)
-    return path
+    sheet = Image.fromarray(_grid(pixels).numpy())
+    replace(folder.path / INPUTS, lambda path: sheet.save(path, format="PNG"))
+    return folder.path / INPUTS
 
 
 def _padded(x: Tensor, count: int) -> Tensor:

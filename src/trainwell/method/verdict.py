@@ -9,9 +9,9 @@ from trainwell.diagnoses import Finding, gravest_first
 from trainwell.diagnoses.recorded import judge_run
 from trainwell.errors import Diverged
 from trainwell.method.missed import missed_classes
-from trainwell.method.pace import duration
 from trainwell.method.screen import Screen
 from trainwell.record import BEST_WEIGHTS, DATA, FINDINGS, Record, RunFolder, read_record
+from trainwell.report.words import duration
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import score
 from trainwell.training.loop import Trainer
@@ -28,11 +28,13 @@ class Ended:
         model: Network on the engine's device.
         seconds: How long it took.
         stopped_early: Whether patience ended it.
+        folds: Number of folds of the training samples that chose the weights; 0 where the validation samples did.
     """
 
     model: nn.Module
     seconds: float
     stopped_early: bool = False
+    folds: int = 0
 
 
 def conclude(
@@ -59,7 +61,13 @@ def conclude(
     trainer.model.load_state_dict(tensors)
     record_lines = read_record(folder.path)
     lines = [line for line in record_lines if line["kind"] == "epoch"]
-    judged = judge_run(setup.recipe, folder.read_json(DATA), record_lines, stopped_early=trainer.stopped_early).findings
+    judged = judge_run(
+        setup.recipe,
+        folder.read_json(DATA),
+        record_lines,
+        stopped_early=trainer.stopped_early,
+        kept_epoch=state["epoch"],
+    ).findings
     scored = [line for line in record_lines if line["kind"] in ("epoch", "head")]
     kept = next((line for line in scored if line["step"] == state["step"]), lines[-1])
     scores = {key: value for key, value in kept.items() if key.startswith(("train_", "valid_"))}
@@ -128,6 +136,11 @@ def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer 
     ]
     if "heldout" in setup.feeds:
         parts.append(f"the {len(setup.feeds['heldout'])} held-out rows chose nothing")
+    elif isinstance(trainer, Ended) and trainer.folds:
+        parts.append(
+            f"{trainer.folds} folds of the training samples chose the head; "
+            f"the {len(setup.feeds['valid'])} validation samples chose nothing"
+        )
     elif "valid" in setup.feeds and setup.recipe.keep == "best":
         parts.append(
             f"the {len(setup.feeds['valid'])} validation samples chose the weights, "

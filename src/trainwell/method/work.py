@@ -19,9 +19,10 @@ from trainwell.method.finetune.transfer import Transfer
 from trainwell.method.keeper import FolderKeeper
 from trainwell.method.look import Look, Options
 from trainwell.method.mend import Mended
-from trainwell.method.pace import choose, duration, out_of_memory, samples_to_time
+from trainwell.method.pace import choose, out_of_memory, samples_to_time
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen
+from trainwell.method.validation import forget_validation, write_validation
 from trainwell.method.verdict import Ended, conclude, diverged
 from trainwell.optimizers import optimizers
 from trainwell.recipe import Recipe
@@ -38,6 +39,8 @@ from trainwell.record import (
     Record,
     RunFolder,
 )
+from trainwell.report.events import Events
+from trainwell.report.words import duration
 from trainwell.training.calibrate import Calibration
 from trainwell.training.checkpoint import restore, weights_of
 from trainwell.training.engine import Engine, running
@@ -61,6 +64,7 @@ class Work:
         stop: Set by a signal.
         mended: What the doctor changed in the recipe.
         transfer: What the training starts from; None is from scratch.
+        events: Follow the record as TensorBoard events; None where they are not asked for.
     """
 
     def __init__(
@@ -74,10 +78,11 @@ class Work:
         stop: Stop,
         mended: Mended,
         transfer: Transfer | None = None,
+        events: Events | None = None,
     ) -> None:
         self.folder, self.looked, self.device, self.options = folder, looked, device, options
         self.screen, self.given, self.stop, self.mended = screen, given, stop, mended
-        self.transfer = transfer
+        self.transfer, self.events = transfer, events
         self._frozen = ""  # fingerprint of what is not to change
 
     def bind(self, recipe: Recipe) -> Setup:
@@ -196,6 +201,7 @@ class Work:
             tensors, state = self.folder.read_tensors(CHECKPOINT)
             restore(trainer, tensors, state | ({"stopped_early": False} if len(segments) > 1 else {}))
             record = Record(self.folder, state["record_offset"])
+            forget_validation(self.folder)
             assert requested is not None, "a run that goes on knows what was asked for"
             self._write_recipe(setup, requested, calibration, segments)
             self.screen.say(f"going on at step {trainer.step:,} of {trainer.steps:,}")
@@ -209,7 +215,7 @@ class Work:
             f"about {duration(left * calibration.step_seconds)}"
         )
         try:
-            trainer.run(FolderKeeper(self.folder, record), self.screen, self.stop)
+            trainer.run(FolderKeeper(self.folder, record, self.events), self.screen, self.stop)
         except Diverged as error:
             self.screen.done()
             raise diverged(self.folder, error, findings, record) from error
@@ -225,6 +231,7 @@ class Work:
             raise Interrupted(self.stop.signal_name, f"{where}. {self._hint()}")
         self._check_frozen(model, record)
         conclude(self.folder, setup, engine, trainer, record, findings, self.screen)
+        write_validation(self.folder, model, setup, engine, self.screen)
         return Run(self.folder.path)
 
     def _train_head(
@@ -247,7 +254,9 @@ class Work:
         state = {"epoch": setup.recipe.epochs, "step": steps, "score": stage.scores.get(setup.monitor)}
         self.folder.write_tensors(BEST_WEIGHTS, weights_of(setup.model), state)
         self._check_frozen(setup.model, record)
-        conclude(self.folder, setup, engine, Ended(setup.model, stage.seconds), record, found, self.screen)
+        ended = Ended(setup.model, stage.seconds, folds=stage.folds)
+        conclude(self.folder, setup, engine, ended, record, found, self.screen)
+        write_validation(self.folder, setup.model, setup, engine, self.screen)
         return Run(self.folder.path)
 
     def _is_finished(self) -> bool:
@@ -344,6 +353,7 @@ class Work:
     def _write_recipe(self, setup: Setup, requested: Recipe, calibration: Calibration, segments: list[float]) -> None:
         content = {
             "why": self.looked.why,
+            "changed": list(self.looked.changed),
             "requested": requested.json(),
             "recipe": setup.recipe.json(),
             "segments": segments,

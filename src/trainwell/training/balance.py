@@ -60,7 +60,7 @@ def refuse_balance(data: Data, recipe: Recipe) -> None:
         raise BadValue(f"{asked} has no effect: this data has values to predict, and so no classes. Leave it out.")
     present = np.bincount(np.asarray(data.y)[data.splits["train"]])
     present = present[present > 0]
-    if len(set(present.tolist())) == 1:
+    if len(set(present.tolist())) == 1 and "fold" not in data.facts:  # a fold may come out even, of data that is not
         raise BadValue(f"{asked} has no effect: every class has {present[0]:,} training samples. Leave it out.")
     if recipe.loss.args.get("weights") is not None:
         raise BadValue(f"{asked} and loss.weights both make up for the sizes of classes. Leave one of them out.")

@@ -19,7 +19,7 @@ from trainwell.training.balance import mean_recall
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-DECAYS = (0.0, 1e-4, 1e-3, 1e-2)
+DECAYS = (0.0, 1e-3, 1e-2, 1e-1)
 SEEDS = 2
 MOMENTUM = 0.9
 _START = 1e-3  # spread of the weights at the start, on features of unit length: the outputs are about 0
@@ -144,15 +144,22 @@ def train_heads(
     return [trained[place] for place in range(len(heads))]
 
 
-def best(heads: Sequence[Head], monitor: str) -> int:
-    """The number of the head that does best by a score, of equal ones that of the lower loss.
+def best(heads: Sequence[Head], monitor: str, samples: int) -> int:
+    """The number of the head that does best by a score.
+
+    Accuracies are known to a standard error only: of the heads within one of the highest it is that of the lowest loss,
+    which knows more of each sample.
 
     Args:
         heads: Trained.
-        monitor: `valid_accuracy`, `valid_balanced_accuracy`, `valid_r2`, `valid_loss`, or the same of `train`.
+        monitor: `valid_accuracy`, `valid_balanced_accuracy`, `valid_r2`, `valid_loss`, or the same of `folds`.
+        samples: How many the score is of.
 
     Raises:
         BadValue: None of them has a finite loss.
+
+    Reference:
+        Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 2009, section 7.10 (one standard error).
     """
     sign = -1 if monitor.endswith("loss") else 1
     loss = f"{monitor.partition('_')[0]}_loss"
@@ -163,7 +170,9 @@ def best(heads: Sequence[Head], monitor: str) -> int:
             found.append((sign * head.scores[monitor], -head.scores[loss], -number))
     if not found:
         raise BadValue("None of the heads has a finite loss: their rates are too high. Set a lower optimizer.lr.")
-    return -max(found)[2]
+    highest = max(found)[0]
+    error = math.sqrt(highest * (1 - highest) / samples) if monitor.endswith("accuracy") else 0.0
+    return -max(key[1:] for key in found if key[0] >= highest - error)[1]
 
 
 def _standard(features: Tensor, with_bias: bool) -> tuple[Tensor, Tensor]:

@@ -207,7 +207,7 @@ def test_names_whose_letters_are_missing_stand_by_number(monkeypatch: pytest.Mon
     assert confusion_picture(counts, names).tobytes() == confusion_picture(counts, class_names(names)).tobytes()
     mistake = {"row": 0, "probability": 0.9, "probability_of_true": 0.1}
     odd = [mistake | {"file": "写真.png", "true": "猫", "said": "two\nlines"}]
-    plain = [mistake | {"file": "mistake 1 of mistakes.csv", "true": "class no. 2", "said": "class no. 3"}]
+    plain = [mistake | {"file": "mistake 1", "true": "class no. 2", "said": "class no. 3"}]
     image = np.zeros((1, 8, 8, 1), np.uint8)
     sheets = [contact_sheet(image, each, 1, classes) for each, classes in ((odd, names), (plain, class_names(names)))]
     assert sheets[0].tobytes() == sheets[1].tobytes()

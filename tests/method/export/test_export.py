@@ -1,13 +1,9 @@
 """Exported folders: what they say is what the run says, and they need nothing of Trainwell."""
 
-import contextlib
 import errno
-import io
 import json
 import re
-import subprocess
 import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,13 +29,11 @@ from trainwell.models import build, models
 from trainwell.preprocessing import preprocessing
 from trainwell.training.evaluate import viewed
 
+from .shipped import without_trainwell
 from .strange import save_strange_files
 
 PLAIN = ["precision=fp32", "layout=contiguous", "compile=no"]
 NO_CHECKS = tw.Options(checks=False)
-BLOCKED = (
-    "import sys; sys.modules['trainwell'] = None; sys.argv = ['run.py', *sys.argv[1:]]; exec(open('run.py').read())"
-)
 
 
 @pytest.fixture(scope="module")
@@ -98,47 +92,6 @@ def diabetes_run(tmp_path_factory: pytest.TempPathFactory) -> tw.Run:
     return tw.fit("diabetes", [*PLAIN, "epochs=1"], out=tmp_path_factory.mktemp("runs") / "sugar", options=NO_CHECKS)
 
 
-def code_of(folder: Path) -> str:
-    """The code in the README, which imports nothing of Trainwell."""
-    [code] = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert len([line for line in code.splitlines() if line.strip()]) <= 18
-    assert not re.search(r"^\s*(from|import) trainwell", code, re.MULTILINE)
-    return code
-
-
-def said(printed: str) -> list[list[str]]:
-    """The words of each line that the code of a README prints; the name comes first and may have spaces."""
-    return [line.rsplit(" ", 2) for line in printed.splitlines()]
-
-
-def without_trainwell(folder: Path, *arguments: str | Path) -> list[list[str]]:
-    """The code of the README, run as it stands where `trainwell` cannot be imported."""
-    (folder / "run.py").write_text(code_of(folder))
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return said(done.stdout)
-
-
-@pytest.fixture
-def run_here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
-    """The same in this process, which saves the imports of torch."""
-
-    def run(folder: Path, *arguments: str | Path) -> list[list[str]]:
-        with monkeypatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out:
-            patch.setattr(sys, "argv", ["run.py", *map(str, arguments)])
-            patch.chdir(folder)
-            patch.syspath_prepend(folder)
-            patch.setitem(sys.modules, "read", types.ModuleType("read"))  # put away at the end
-            del sys.modules["read"]
-            exec(code_of(folder), {})
-            sys.modules.setdefault("read", types.ModuleType("read"))
-        return said(out.getvalue())
-
-    return run
-
-
 def test_onnx_of_images_says_what_predict_says_without_trainwell(
     picture_run: tw.Run, pictures: Path, shipped_pictures: Exported
 ) -> None:
@@ -149,6 +102,22 @@ def test_onnx_of_images_says_what_predict_says_without_trainwell(
     expected = tw.load(picture_run).predict(files).probabilities
     lines = without_trainwell(made.path, *files)
     assert [name for name, _, _ in lines] == [f"{file} quarter" for file in files]
+    assert [int(label) for _, label, _ in lines] == expected.argmax(1).tolist()
+    assert np.allclose([float(share) for _, _, share in lines], expected.max(1), atol=1e-4)
+
+
+@pytest.mark.parametrize("format", ["torch", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_bars_are_put_beside_pictures_without_trainwell(
+    pictures: Path, tmp_path: Path, run_here: Callable[..., list[list[str]]], format: str
+) -> None:
+    small = ["model=mlp", "model.widths=8", "image_size=10", "image_fit=letterbox", "augment=none", "views=one"]
+    run = tw.fit(str(pictures), [*PLAIN, *small, "epochs=1"], out=tmp_path / "run", options=NO_CHECKS)
+    made = tw.export(run, format, out=tmp_path / "shipped")
+    tall = tmp_path / "tall.png"  # of another shape than any that was learnt from
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 20, 3), dtype=np.uint8)).save(tall)
+    files = [*sorted(map(str, pictures.rglob("*.*"))), str(tall)]
+    expected = tw.load(run).predict(files).probabilities
+    lines = run_here(made.path, *files)
     assert [int(label) for _, label, _ in lines] == expected.argmax(1).tolist()
     assert np.allclose([float(share) for _, _, share in lines], expected.max(1), atol=1e-4)
 

@@ -13,6 +13,7 @@ from torch import nn
 import trainwell as tw
 from trainwell.data.open import open_data
 from trainwell.errors import BadData, BadRun, BadValue, Failed
+from trainwell.method.diagnose import diagnose
 from trainwell.method.finetune.plan import adapted
 from trainwell.method.finetune.sources import open_source
 from trainwell.method.finetune.transfer import choose_way, transfer_from
@@ -126,6 +127,10 @@ def test_the_head_is_kept_where_training_the_rest_does_harm(source: Path, halves
         name: value for name, value in head.items() if name.startswith(("train_", "valid_"))
     }
     assert "the new head on the weights as they came" in run.verdict["words"]
+    harm = [finding for finding in run.findings if "is what is kept" in finding["message"]]
+    assert harm and {finding["severity"] for finding in harm} == {"warning"}
+    assert run.verdict["healthy"]  # what was kept is
+    assert not any(finding.severity == "error" for finding in diagnose(run.path))
     old = body(tw.Run(source).weights())
     assert all(torch.equal(value, old[name]) for name, value in body(run.weights()).items())
 
@@ -243,7 +248,7 @@ def test_what_has_no_effect_is_refused(source: Path, halves: Any, edits: list[st
 
 def test_sources_and_data_that_do_not_fit(source: Path, halves: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with pytest.raises(BadData, match="takes images, 3 channels of 8 x 8 pixels, and iris has none"):
+    with pytest.raises(BadData, match=r"3 channels of 8 x 8 pixels, and iris has none\. Give images"):
         tw.finetune("iris", source, out=out)
     with pytest.raises(BadValue, match="head=fc has no effect"):
         tw.finetune(halves, source, head="fc", out=out)

@@ -110,6 +110,7 @@ def test_a_network_given_as_an_object_is_refused(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("nowhere", "There is no file or folder nowhere"),
+        ("", "No source is named. Expected a run folder"),
         ("tim:resnet18", r"Did you mean timm:resnet18\?"),
         ("s3:bucket", "There is no source 's3:bucket'"),
     ],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from trainwell.report.charts.bars import Bar, bars
+from trainwell.report.charts.conditions import Shade, conditions
 from trainwell.report.charts.heat_map import heat_map
 from trainwell.report.charts.histograms import Column, histograms
 from trainwell.report.charts.lines import Line, Panel, lines
@@ -30,6 +31,9 @@ CHARTS = {
     "heat map": heat_map(_HOSTILE, "d", [[1.0, None]], rows=[_HOSTILE], columns=["a", _HOSTILE], x_label="x",
                          y_label="y"),
     "paths": paths(_HOSTILE, "d", [_VALLEY]),
+    "conditions": conditions(_HOSTILE, "d", np.array([[0.5, math.nan], [1e-9, 1e9]]), rows=[_HOSTILE, "b"],
+                             times=[1, 2], x_label=_HOSTILE, value_label=_HOSTILE, shade=Shade(10.0, factor=True),
+                             flagged={0}),
 }  # fmt: skip
 
 

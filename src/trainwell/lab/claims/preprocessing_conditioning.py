@@ -16,7 +16,7 @@ from trainwell.training.setup import Setup, set_up
 _WAYS = {"as it is": "none", "standardised": "standardize"}
 _DATA = "wine"
 _BETTER = 10.0
-_COUNTS, _MOST = 0.1, 0.9
+_COUNTS = 0.1
 _ROUNDING = 1e-6
 
 
@@ -44,8 +44,9 @@ class PreprocessingConditioning(Claim):
         "whose part in the outputs (weight times spread) is a tenth of the largest one's or more."
     )
     mark = (
-        "Holds if standardised inputs have a ratio 10 times smaller, a largest rate 10 times larger, and 90 % of the "
-        "columns count, beside fewer before. In part if some of the three. Else it does not hold."
+        "Holds if standardised inputs have a smaller ratio and a larger largest rate, both by 10 times or more (the "
+        "claim names no number), and all columns count, beside fewer before. In part if some of the three. Else it "
+        "does not hold."
     )
     source = "CS231n, Training Neural Networks I (data preprocessing); LeCun et al., Efficient BackProp, 1998"
     num_seeds = (3, 1)
@@ -81,7 +82,7 @@ class PreprocessingConditioning(Claim):
             f"and {spread(better['counting'], '.0%')} after."
         )
         return by_parts(
-            [min(ratios) >= _BETTER, min(rates) >= _BETTER, counting and min(better["counting"]) >= _MOST], where
+            [min(ratios) >= _BETTER, min(rates) >= _BETTER, counting and min(better["counting"]) == 1.0], where
         )
 
     def figure(self, numbers: Numbers) -> str:

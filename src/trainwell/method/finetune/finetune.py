@@ -14,13 +14,15 @@ from trainwell.method.finetune.plan import adapted, batch_of, own_tenth, refuse_
 from trainwell.method.finetune.sources import Source, open_source
 from trainwell.method.finetune.sources.source import head_name
 from trainwell.method.finetune.transfer import Transfer, transfer_from
-from trainwell.method.fit import run_folder
+from trainwell.method.fit import asks_events, run_folder
 from trainwell.method.look import Look, Options, look
 from trainwell.method.mend import Mended
+from trainwell.method.reported import reported
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.work import Work
 from trainwell.recipe import parse_edit
+from trainwell.report.events import following
 from trainwell.training.interrupt import listening
 from trainwell.training.machine import pick_device
 from trainwell.training.setup import input_shape, set_up
@@ -74,8 +76,13 @@ def finetune(
     looked = _look(data, opened, edits, options, screen)
     transfer = _transfer(opened, looked, screen)
     setup = None if resume else set_up(looked.data, looked.recipe, device, start=transfer.start)
-    with folder.locked(), listening() as stop:
-        work = Work(folder, looked, device, options, screen, None, stop, Mended(), transfer)
+    with (
+        reported(folder.path, screen),
+        folder.locked(),
+        listening() as stop,
+        following(folder.path, asks_events(folder, options, resume)) as events,
+    ):
+        work = Work(folder, looked, device, options, screen, None, stop, Mended(), transfer, events)
         return work.go_on() if setup is None else work.start(setup)
 
 
@@ -130,7 +137,8 @@ def _look(data: Any, source: Source, edits: Sequence[str], options: Options, scr
     except BadValue as error:
         if sized and "has no effect" in str(error) and sized[0].partition("=")[0] in str(error):
             raise BadData(
-                f"{source.text} takes images, {_words(source.input_shape)}, and {data} has none ({error})"
+                f"{source.text} takes images, {_words(source.input_shape)}, and {data} has none. Give images, or a "
+                "source that was trained on a table."
             ) from error
         raise
     return replace(looked, pinned=tuple(name for name in looked.pinned if name in given))

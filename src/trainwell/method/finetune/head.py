@@ -1,11 +1,9 @@
 """The first stage of a transfer: a grid of linear heads on the features of the frozen network, the best one kept."""
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +11,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainwell.data.cache import cache_root
 from trainwell.diagnoses import Finding
-from trainwell.errors import BadRun
-from trainwell.method.pace import duration
+from trainwell.method.finetune.kept import KeptFeatures
 from trainwell.method.screen import Screen
 from trainwell.recipes import batch_size, epochs_for
-from trainwell.record import RunFolder
-from trainwell.training.engine import Engine
+from trainwell.report.words import duration
+from trainwell.training.engine import Engine, running
 from trainwell.training.evaluate import score
 from trainwell.training.features import are_made_by, features_of
-from trainwell.training.freeze import fingerprint
+from trainwell.training.head_folds import across_folds, num_folds
 from trainwell.training.heads import DECAYS, RATES, Features, Head, best, grid, train_heads
 from trainwell.training.setup import Setup
 
-FORMAT = 1  # of the cached features
 _STEPS = 600  # a linear head on standardised features has settled by then
 _VARYING = 0.5  # of the features, under which the network hardly tells the samples apart
 _SCORED = 1000  # training samples scored
+_SMALL = 100_000_000  # multiplications a step, up to which a second thread costs more than it does
 
 
 @dataclass(frozen=True)
@@ -42,12 +38,14 @@ class HeadStage:
         scores: Of the whole network with it: `train_loss`, `valid_accuracy` and so on.
         seconds: Features and heads together.
         findings: What the features look like, where that was to be checked.
+        folds: Number of folds of the training samples that chose it; 0 where the validation samples did.
     """
 
     head: Head
     scores: dict[str, float]
     seconds: float
     findings: tuple[Finding, ...]
+    folds: int = 0
 
 
 def head_schedule(count: int) -> tuple[int, float]:
@@ -111,13 +109,22 @@ def train_head(
     )
     started = time.perf_counter()
     assert features.valid is not None, "data to learn from has a validation split"
-    trained = train_heads(features, heads, **settings)
-    chosen = best(trained, setup.monitor)
+    folds, monitor, samples = num_folds(features, setup.num_classes), setup.monitor, len(features.valid)
+    products = len(heads) * size * features.train.shape[2] * setup.num_outputs
+    with running(replace(engine, threads=engine.threads if products > _SMALL else 1)):
+        trained = train_heads(features, heads, **settings)
+        stopping()
+        unseen = across_folds(features, heads, folds, **settings) if folds else []
+    if folds:
+        both = zip(trained, unseen, strict=True)
+        trained = [replace(head, scores=(head.scores or {}) | found) for head, found in both]
+        monitor, samples = monitor.replace("valid_", "folds_"), len(features.target)
+    chosen = best(trained, monitor, samples)
     for number, head in enumerate(trained):
         assert head.scores is not None, "a trained head is scored"
         line = {"stage": "head", "number": number, "chosen": number == chosen}
         add("trial", **line, lr=head.lr, weight_decay=head.weight_decay, seed=head.seed, **head.scores)
-    screen.say(told(trained, chosen, setup.monitor, time.perf_counter() - started, only=only))
+    screen.say(told(trained, chosen, monitor, time.perf_counter() - started, only=only))
     winner = trained[chosen]
     assert winner.weight is not None, "a trained head has weights"
     with torch.no_grad():
@@ -130,7 +137,7 @@ def train_head(
             by_class = setup.by_class
             found = score(setup.model, setup.feeds[part], engine, setup.plain_loss, limit, by_class=by_class)
             scores |= {f"{part}_{what}": value for what, value in found.items()}
-    return HeadStage(winner, scores, time.perf_counter() - began, findings)
+    return HeadStage(winner, scores, time.perf_counter() - began, findings, folds)
 
 
 def _checked(features: Features, add: Callable[..., None], screen: Screen) -> tuple[Finding, ...]:
@@ -161,19 +168,16 @@ def _features(
         screen.reading(done, total, "features")
         stopping()
 
-    kept = setup.data.kind != "own"  # samples that are read one by one have no fingerprint
-    folder = RunFolder(cache_root(cache) / "features")
-    file = f"{_key(setup, engine, name)}.safetensors" if kept else ""
-    found = _read(folder, file) if kept else None
+    own = setup.data.kind == "own"  # samples that are read one by one have no fingerprint
+    place = None if own else KeptFeatures(cache, setup, engine, name)
+    found = None if place is None else place.read()
     if found is not None and not are_made_by(found[0]["train"][0], setup.model, name, train, engine):
         found = None  # the same weights in a network that computes something else
     if found is None:
         computed = features_of(setup.model, name, train, valid, engine, copies=copies, progress=progress)
         screen.done()
-        if kept:
-            tensors = {"train": computed.train}
-            tensors |= {} if computed.valid is None else {"valid": computed.valid}
-            folder.write_tensors(file, tensors, {"scale": computed.scale})
+        if place is not None:
+            place.write(computed)
     else:
         tensors, scale = found
         computed = Features(
@@ -191,40 +195,6 @@ def _features(
     return computed
 
 
-def _key(setup: Setup, engine: Engine, name: str) -> str:
-    """What the features depend on."""
-    data, recipe, model = setup.data, setup.recipe, setup.model
-    body = {key: value for key, value in model.state_dict().items() if not key.startswith(f"{name}.")}
-    varied = [recipe.feature_copies, [part.json() for part in recipe.augment], recipe.seed]
-    words = [
-        FORMAT,
-        data.fingerprint,
-        data.decoding,
-        setup.fitted.json(),
-        engine.text(),
-        type(model).__name__,
-        fingerprint(body),
-        varied if recipe.feature_copies else None,
-    ]
-    digest = hashlib.sha256(json.dumps(words, default=str).encode())
-    for part in ("train", "valid"):
-        digest.update(np.ascontiguousarray(data.splits.get(part, np.zeros(0)), dtype=np.int64).tobytes())
-    for _, values in sorted(setup.fitted.arrays().items()):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()[:32]
-
-
-def _read(folder: RunFolder, file: str) -> tuple[dict[str, torch.Tensor], float] | None:
-    """The cached tensors and scale; None where there are none that can be read."""
-    if not folder.has(file):
-        return None
-    try:
-        tensors, state = folder.read_tensors(file)
-    except BadRun:
-        return None  # damaged: computed again
-    return tensors, float(state["scale"])
-
-
 def told(heads: list[Head], chosen: int, monitor: str, seconds: float, *, only: bool) -> str:
     """The winner, how far the heads lie apart, and whether the grid was wide enough.
 
@@ -240,7 +210,7 @@ def told(heads: list[Head], chosen: int, monitor: str, seconds: float, *, only: 
     found = np.sort([score for _, score in sound])
     winner, reached = next((head, score) for head, score in sound if head is heads[chosen])
     low, high = np.quantile(found, [0.25, 0.75])
-    shown = monitor.replace("valid_", "validation ").replace("_", " ")
+    shown = monitor.replace("valid_", "validation ").replace("folds_", "cross-validated ").replace("_", " ")
     worst = found[-1] if monitor.endswith("loss") else found[0]
     words = (
         f"heads: {len(heads)} trained at once in {duration(seconds)}; the best, lr={winner.lr:g}, "

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from trainwell.errors import BadValue
-from trainwell.method.pace import duration
+from trainwell.report.words import duration
 
 COARSE, REFINE = 0.25, 0.5  # lengths of a training, as shares of a whole one ...
 COARSE_PRUNED, REFINE_PRUNED = 0.5, 0.75  # ... and where those that do badly are given up on the way

@@ -11,7 +11,6 @@ from torch import nn
 from trainwell.errors import Diverged, Failed, Interrupted
 from trainwell.family import Part
 from trainwell.method.describe import environment
-from trainwell.method.fit import fit
 from trainwell.method.look import Options
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen
@@ -33,11 +32,12 @@ from trainwell.method.tune.ending import Found, conclude
 from trainwell.method.tune.folder import STUDY, StudyFolder
 from trainwell.method.tune.prepare import Ground, check_ground, rate_line, seconds_of_training
 from trainwell.method.tune.ranges import PROBE, RATE, first_proposals, own_proposal, space_of
-from trainwell.method.tune.rank import compare, ranked
+from trainwell.method.tune.rank import ranked
 from trainwell.method.tune.stages import changes_space, finalists, refinement, stage_line, sweep_from, sweep_of
-from trainwell.method.tune.summary import counted, counts, trial_line
-from trainwell.recipe import Recipe
-from trainwell.record import DATA, ENVIRONMENT, RECIPE, RunFolder
+from trainwell.method.tune.summary import counts, trial_line
+from trainwell.method.tune.winner import decide, decide_change, own_settings, train_winner
+from trainwell.record import DATA, ENVIRONMENT
+from trainwell.report.words import counted
 from trainwell.search.ledger import CUT, Ledger
 from trainwell.search.rate_range import rate_range_of
 from trainwell.search.shortened import through
@@ -159,7 +159,8 @@ class Course:
         coarse = self._stage("coarse-1", runner, self._coarse)
         refine = self._stage("refine-1", runner, lambda: self._refine(coarse))
         last = self._stage("final-1", runner, lambda: self._finals([*refine, *coarse]))
-        winner, words = self._decide(last)
+        winner, words = decide(last, self.ground.noise)
+        self._tell(f"decided: {words}")
         run, number = None, 1
         while True:
             reading = self._known_reading(number)
@@ -175,7 +176,6 @@ class Course:
             if better is not None:
                 winner, words, run = *better, None
         run = self._train(winner) if run is None else run
-        own = next(outcome for outcome in last if outcome.proposal.edits == ())
         found = Found(
             source=str(self.ground.looked.data.source),
             metric=self.metric,
@@ -183,7 +183,7 @@ class Course:
             outcomes=self.outcomes,
             coarse=coarse,
             winner=winner,
-            own=own,
+            own=own_settings(last),
             words=words,
             run=run,
             told=self.told,
@@ -289,40 +289,18 @@ class Course:
                 done, hint = f"Stopped in {where}", "Nothing was trained yet: start again with the same command."
             raise Interrupted("SIGTERM" if error.exit_code == 143 else "SIGINT", f"{done}. {hint}") from error
 
-    def _decide(self, last: Sequence[Outcome]) -> tuple[Outcome, str]:
-        """The winner among the finalists; the recipe's own settings stand unless others are better beyond chance."""
-        own = next(outcome for outcome in last if outcome.proposal.edits == ())
-        others = [outcome for outcome in ranked(last) if outcome is not own]
-        if not others:
-            return own, "the recipe's own settings, since there were no others to compare with"
-        found = compare(others[0], own, self.ground.noise)
-        if found.better:
-            words = f"better settings than the recipe's own: {' '.join(others[0].proposal.edits)} ({found.words})"
-        else:
-            beyond = " beyond chance" if found.mean > 0 else ""
-            words = f"the recipe's own settings stand: the best others are not better{beyond} ({found.words})"
-        self._tell(f"decided: {words}")
-        return (others[0] if found.better else own), words
-
     def _train(self, winner: Outcome) -> Run:
-        """Train the winner by `fit`, or go on with that run."""
-        path = self.folder.best_run
-        recipe = self.ground.requested.edit(winner.proposal.edits)
-        there = RunFolder(path)
-        same = there.exists and Recipe.from_json(there.read_json(RECIPE)["requested"]) == recipe
-        self.screen.say(f"training the winner at full length: {path}")
-        if self.given is not None and self.work.given is not None:  # an earlier winner may have been trained in it
-            self.given.load_state_dict(self.work.given.state_dict())
+        """Train the winner, or go on with that run."""
         with self._stopping("the training of the winner"):
-            return fit(
+            return train_winner(
+                winner,
                 self.source,
-                recipe=recipe,
-                model=self.given,
-                out=path,
-                resume=same,
-                force=there.exists and not same,
-                options=replace(self.options, checks=False),
-                screen=self.screen,
+                self.folder,
+                self.ground,
+                self.work,
+                self.options,
+                self.screen,
+                self.given,
             )
 
     def _known_reading(self, number: int) -> Reading | None:
@@ -379,11 +357,9 @@ class Course:
             why = f"the best change over {len(seeds)} seeds: {best.proposal.settings['change']}"
             rest = self._stage(f"final-{number}", runner, lambda: (space, [best.proposal], 1, 1.0, seeds[1:], why))
             best = replace(best, results=(*best.results, *rest[0].results))
-        found = compare(best, winner, self.ground.noise)
-        beyond = " beyond chance" if found.mean > 0 else ""
-        word = "better than the winner before" if found.better else f"not better than the winner{beyond}"
-        self._tell(f"decided: {best.proposal.settings['change']} is {word} ({found.words})")
-        return (best, f"{' '.join(best.proposal.edits)}: {word} ({found.words})") if found.better else None
+        better, words = decide_change(best, winner, self.ground.noise)
+        self._tell(f"decided: {best.proposal.settings['change']} is {words}")
+        return (best, f"{' '.join(best.proposal.edits)}: {words}") if better else None
 
     def _changed(self, winner: Outcome, change: str) -> tuple[str, ...]:
         return self.ground.finish(merged(winner.proposal.edits, change))

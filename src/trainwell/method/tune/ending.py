@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainwell.method.pace import duration
 from trainwell.method.run import Run
 from trainwell.method.screen import Screen
 from trainwell.method.tune.folder import BEST_RUN, PICTURE, SUMMARY, SUMMARY_TEXT, StudyFolder
-from trainwell.method.tune.picture import picture
-from trainwell.method.tune.summary import counted, counts, lines, markdown, mattered, outcome_json, table
+from trainwell.method.tune.summary import counts, lines, markdown, mattered, outcome_json, table
 from trainwell.recipe import Recipe
 from trainwell.record import replace
+from trainwell.report.story import read_story
+from trainwell.report.trial_charts import scatter_chart
+from trainwell.report.trials import read_trials
+from trainwell.report.words import counted, duration
 from trainwell.search.importances import importances
 from trainwell.search.space import Space
 from trainwell.search.study import Outcome
@@ -58,7 +60,7 @@ def conclude(folder: StudyFolder, found: Found, screen: Screen) -> None:
     outcomes = sorted(found.outcomes, key=lambda outcome: outcome.number)
     shares = importances(found.space, found.coarse, found.recipe.seed)
     complete = sum(1 for outcome in found.coarse if outcome.state == "complete")
-    drawn = picture(found.space, outcomes, found.winner, found.metric, found.recipe)
+    drawn = scatter_chart(read_trials(read_story(folder.path), found.winner.number), shares)
     if drawn is not None:
         replace(folder.path / PICTURE, functools.partial(_write, text=drawn))
     summary: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from trainwell.errors import BadRun
 from trainwell.recipe import Recipe
-from trainwell.record import DATA, ENVIRONMENT, RECORD, RunFolder
+from trainwell.record import DATA, ENVIRONMENT, RECORD, REPORT, RunFolder
 from trainwell.search.storage import JOURNAL
 
 STUDY, SUMMARY, SUMMARY_TEXT, PICTURE, BEST_RUN = "study.json", "summary.json", "summary.md", "trials.svg", "best-run"
@@ -29,7 +29,7 @@ class StudyFolder(RunFolder):
     def clear(self) -> None:
         """Remove what a study has written, and nothing else that lies in the folder."""
         shutil.rmtree(self.best_run, ignore_errors=True)
-        for name in (SUMMARY, SUMMARY_TEXT, PICTURE, DATA, ENVIRONMENT, RECORD, JOURNAL, STUDY):
+        for name in (SUMMARY, SUMMARY_TEXT, PICTURE, DATA, ENVIRONMENT, RECORD, JOURNAL, STUDY, REPORT):
             (self.path / name).unlink(missing_ok=True)
 
     def refuse_unless(self, *, resume: bool, force: bool) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from trainwell.method.pace import duration
 from trainwell.method.tune.rank import ranked
+from trainwell.report.words import duration
 from trainwell.search.importances import LEAST
 from trainwell.search.study import Outcome
 
@@ -46,11 +46,6 @@ def table(outcomes: Sequence[Outcome], winner: Outcome, metric: str) -> list[lis
         columns["valid_loss"] = lambda o: f"{o.valid_loss:.4f}"
     columns |= {"epochs": lambda o: f"{o.epochs:g}", "settings": _settings}
     return [list(columns), *([cell(outcome) for cell in columns.values()] for outcome in best[:_SHOWN])]
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def lines(rows: Sequence[Sequence[str]]) -> list[str]:

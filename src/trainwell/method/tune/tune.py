@@ -11,6 +11,7 @@ from torch import nn
 from trainwell.errors import BadValue
 from trainwell.family import Part
 from trainwell.method.look import Options, look
+from trainwell.method.reported import reported
 from trainwell.method.screen import Screen, Silent
 from trainwell.method.tune.budget import Budget, budget_to_go_on, read_budget
 from trainwell.method.tune.course import Course
@@ -122,7 +123,12 @@ def tune(
     ground, setup, engine = prepare(looked, device, options, screen, model, stored)
     work = ground.work(folds, copy.deepcopy(model), keep_memory)
     remote = None if storage is None else open_storage(storage, folder.path)  # refused before a folder is made
-    with listening() as stop, choose(work, on, say=screen.say, stop=stop) as runner, folder.locked():
+    with (
+        reported(folder.path, screen),
+        listening() as stop,
+        choose(work, on, say=screen.say, stop=stop) as runner,
+        folder.locked(),
+    ):
         if storage is None and not resume:
             folder.clear()
         opened = open_storage(None, folder.path) if remote is None else remote

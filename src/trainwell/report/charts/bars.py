@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trainwell.report.charts.frame import Box
+from trainwell.report.charts.read import cells
 from trainwell.report.charts.scale import Scale, short_text, spanning, tick_text
 from trainwell.report.charts.svg import LINE, WIDTH, drawing, element, label, number, width_of
 
@@ -72,7 +74,18 @@ def bars(
         anchor = "end" if x(mark[0]) > WIDTH / 2 else "start"
         parts.append(label(mark[1], x(mark[0]), top - 6, anchor=anchor, kind="quiet"))
     parts.append(label(x_label, WIDTH - 8, bottom + 2 * LINE, anchor="end", kind="quiet"))
-    return drawing(title, description, parts, bottom + 2 * LINE + 10)
+    where = Box(8.0, top, WIDTH - 8, bottom)
+    told = [
+        (top + _ROW * (n + 0.5), row.name, [_told(row, text)])
+        for n, (row, text) in enumerate(zip(rows, texts, strict=True))
+    ]
+    read = cells(where, [(WIDTH / 2, "")], told, (WIDTH - 16, _ROW), value=x_label)
+    return drawing(title, description, parts, bottom + 2 * LINE + 10, [read])
+
+
+def _told(row: Bar, text: str) -> str:
+    """What is written behind a bar, with its spread."""
+    return text if row.span is None else f"{text} ({short_text(row.span[0])} to {short_text(row.span[1])})"
 
 
 def _row(row: Bar, text: str, x: Scale, middle: float, left: float) -> list[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from trainwell.report.charts.frame import Box
+from trainwell.report.charts.read import cells
 from trainwell.report.charts.scale import short_text
 from trainwell.report.charts.svg import LINE, WIDTH, drawing, element, label, width_of
 
@@ -42,14 +44,19 @@ def heat_map(
     parts = [label(y_label, 8, LINE - 4, kind="quiet"), label(x_label, WIDTH - 8, LINE - 4, anchor="end", kind="quiet")]
     for place, name in enumerate(columns):
         parts.append(label(name, left + width * (place + 0.5), top - 8, anchor="middle"))
+    told = []
     for row, (name, numbers) in enumerate(zip(rows, values, strict=True)):
         y = top + _ROW * row
         parts.append(label(name, left - 8, y + _ROW / 2 + 4.5, anchor="end"))
+        texts = ["–" if v is None else format(v, form) if form else short_text(v) for v in numbers]
+        told.append((y + _ROW / 2, f"{y_label} {name}", texts))
         for place, value in enumerate(numbers):
             share = 0.0 if value is None or high <= low else min(max((value - low) / (high - low), 0.0), 1.0)
             x = left + width * place
             parts.append(element("rect", x=x + 1, y=y + 1, width=width - 2, height=_ROW - 2, rx=3, class_="f1",
                                  opacity=f"{0.06 + 0.54 * share:.2f}"))  # fmt: skip
-            words = "–" if value is None else format(value, form) if form else short_text(value)
-            parts.append(label(words, x + width / 2, y + _ROW / 2 + 4.5, anchor="middle"))
-    return drawing(title, description, parts, top + _ROW * len(rows) + 8)
+            parts.append(label(texts[place], x + width / 2, y + _ROW / 2 + 4.5, anchor="middle"))
+    where = Box(left, top, WIDTH - 8, top + _ROW * len(rows))
+    middles = [(left + width * (place + 0.5), name) for place, name in enumerate(columns)]
+    read = cells(where, middles, told, (width, _ROW), label=x_label)
+    return drawing(title, description, parts, where.bottom + 8, [read])

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainwell.report.charts.scale import tick_text
+from trainwell.report.charts.frame import Box
+from trainwell.report.charts.read import cells
+from trainwell.report.charts.scale import short_text, tick_text
 from trainwell.report.charts.svg import LINE, WIDTH, colour, drawing, element, label, number, wrapped
 
 _ROW, _GAP = 24.0, 10.0
@@ -53,7 +55,24 @@ def histograms(title: str, description: str, columns: Sequence[Column], rows: Se
         for value, anchor in ((low, "start"), (middle, "middle"), (high, "end")):
             x = left + (value - low) / (high - low) * width
             parts.append(label(tick_text(round(value, 6)), x, bottom + LINE, anchor=anchor, kind="quiet"))
-    return drawing(title, description, parts, bottom + LINE + 10)
+    middles = [(_LEFT + (width + _GAP) * n + width / 2, column.name) for n, column in enumerate(columns)]
+    told = [
+        (top + _ROW * (n + 0.5), f"{row_label} {row}", [_fullest(column, n) for column in columns])
+        for n, row in enumerate(rows)
+    ]
+    read = cells(Box(_LEFT, top, WIDTH - 8, bottom), middles, told, (width, _ROW), value="fullest bin")
+    return drawing(title, description, parts, bottom + LINE + 10, [read])
+
+
+def _fullest(column: Column, row: int) -> str:
+    """Of a histogram, the share of its fullest bin, and the values between which that lies."""
+    if row >= len(column.shares):
+        return "–"
+    shares = column.shares[row]
+    most = max(range(len(shares)), key=shares.__getitem__)
+    low, high = column.span
+    first, last = (low + (high - low) * place / len(shares) for place in (most, most + 1))
+    return f"{shares[most]:.0%} at {short_text(first)} to {short_text(last)}"
 
 
 def _histogram(shares: Sequence[float], left: float, base: float, width: float, number_of_colour: int) -> str:

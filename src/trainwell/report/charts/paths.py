@@ -1,12 +1,15 @@
 """Paths: how something walks over a landscape, drawn over its contours."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from trainwell.report.charts.frame import BELOW, axes, box
-from trainwell.report.charts.scale import Scale
+from trainwell.report.charts.read import MOST, joined, panel, rounded
+from trainwell.report.charts.scale import Scale, short_text
 from trainwell.report.charts.svg import LINE, colour, drawing, element, label, legend, number
 
 _HEIGHT = 230.0
@@ -63,6 +66,7 @@ def paths(title: str, description: str, landscapes: Sequence[Landscape]) -> str:
         landscapes: One or more.
     """
     parts: list[str] = []
+    read = []
     top = 0.0
     for landscape in landscapes:
         if landscape.title:
@@ -91,15 +95,32 @@ def paths(title: str, description: str, landscapes: Sequence[Landscape]) -> str:
                 element("path", d=f"M{a} {b}l10 10m0-10l-10 10", stroke="var(--tw-ink)", stroke_width=2, fill="none")
             )
         top = where.bottom + BELOW + 12
-    return drawing(title, description, parts, top)
+        read.append(panel("points", where, "step", [_told(walk, x, y, n) for n, walk in enumerate(landscape.walks)]))
+    return drawing(title, description, parts, top, [one for one in read if one["series"]])
+
+
+def _told(walk: Path, x: Scale, y: Scale, place: int) -> dict[str, Any]:
+    """What can be read off a walk: evenly chosen points of a long one, and where it stands there."""
+    inside = _inside(walk, x, y)
+    told = range(0, len(inside), math.ceil(len(inside) / MOST) or 1)
+    return {
+        "name": walk.name,
+        "colour": colour(place),
+        "x": [rounded(x(inside[n][0])) for n in told],
+        "t": joined([str(n) for n in told]),
+        "y": [rounded(y(inside[n][1])) for n in told],
+        "v": joined([f"({short_text(inside[n][0])}; {short_text(inside[n][1])})" for n in told]),
+    }
+
+
+def _inside(walk: Path, x: Scale, y: Scale) -> list[tuple[float, float]]:
+    """The walk until it leaves the picture."""
+    shown = (x.shows(a) and y.shows(b) for a, b in zip(walk.x, walk.y, strict=True))
+    return list(zip(walk.x, walk.y, strict=True))[: next((n for n, inside in enumerate(shown) if not inside), None)]
 
 
 def _walk(walk: Path, x: Scale, y: Scale, number_of_colour: int) -> list[str]:
-    inside = []
-    for a, b in zip(walk.x, walk.y, strict=True):
-        if not (x.shows(a) and y.shows(b)):
-            break
-        inside.append((x(a), y(b)))
+    inside = [(x(a), y(b)) for a, b in _inside(walk, x, y)]
     if not inside:
         return []
     line = "M" + "L".join(f"{number(a)} {number(b)}" for a, b in inside)

@@ -1,8 +1,10 @@
 """What every chart is made of: elements, text that cannot break out, and the frame around a drawing."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 WIDTH = 480.0  # of every drawing, in its own units: text of 13 units is then 10 pixels high on a phone
 TEXT = 13.0  # height of the text
@@ -12,16 +14,20 @@ _TITLE_SIZE = 15.0
 _PER_LETTER = 0.56  # mean width of a letter of a sans serif, in text heights
 _EDGE = 8.0
 
-# The colours of Okabe and Ito, which the colour-blind tell apart, a little darker on paper and lighter on black.
+# 1 to 6 are the colours of Okabe and Ito, which the colour-blind tell apart, a little darker on paper and lighter on
+# black. h0 to h3 go from what is calm to what is not, by lightness alone; l1, l2 and u1, u2 leave h0 below and above.
 _STYLE = (
     """
 .tw-chart{--tw-ink:#1d2026;--tw-quiet:#5c636e;--tw-grid:#dfe2e7;--tw-paper:#fff;--tw-1:#0067a5;--tw-2:#c64f00;
---tw-3:#00785a;--tw-4:#a8478a;--tw-5:#8a6a00;--tw-6:#3d4450;max-width:40rem;width:100%;height:auto;
+--tw-3:#00785a;--tw-4:#a8478a;--tw-5:#8a6a00;--tw-6:#3d4450;--tw-h0:#eef1f6;--tw-h1:#f6b64b;--tw-h2:#c2413b;--tw-h3:#3d0f4f;
+--tw-l1:#6fb1e0;--tw-l2:#0a4f8f;--tw-u1:#f3a35c;--tw-u2:#a33c00;max-width:40rem;width:100%;height:auto;
 font:13px system-ui,sans-serif}
-@media (prefers-color-scheme:dark){.tw-chart{--tw-ink:#e9ebef;--tw-quiet:#a3abb8;--tw-grid:#3a404a;--tw-paper:#15181d;
---tw-1:#5cb8f2;--tw-2:#ff9a4d;--tw-3:#3fcf9f;--tw-4:#e495c9;--tw-5:#e0c04a;--tw-6:#c3cad6}}
+@media screen and (prefers-color-scheme:dark){.tw-chart{--tw-ink:#e9ebef;--tw-quiet:#a3abb8;--tw-grid:#3a404a;
+--tw-paper:#15181d;--tw-1:#5cb8f2;--tw-2:#ff9a4d;--tw-3:#3fcf9f;--tw-4:#e495c9;--tw-5:#e0c04a;--tw-6:#c3cad6;
+--tw-h0:#262c3a;--tw-h1:#7a3585;--tw-h2:#ec6a4c;--tw-h3:#ffedb3;--tw-l1:#2f7fb8;--tw-l2:#a5deff;--tw-u1:#c2621c;
+--tw-u2:#ffd69a}}
 .tw-chart text{fill:var(--tw-ink)}.tw-chart .quiet{fill:var(--tw-quiet)}.tw-chart .title{font-size:15px;font-weight:600}
-.tw-chart .heading{font-weight:600}
+.tw-chart .heading{font-weight:600}.tw-chart .small{font-size:11px}
 .tw-chart .grid{stroke:var(--tw-grid);fill:none}.tw-chart .axis{stroke:var(--tw-quiet);fill:none}
 .tw-chart .mark{stroke:var(--tw-quiet);stroke-dasharray:2 3;fill:none}
 """.replace("\n", "")
@@ -64,6 +70,15 @@ def width_of(words: str) -> float:
     return len(words) * TEXT * _PER_LETTER
 
 
+def shortened(words: str, width: float, *, size: float = TEXT) -> str:
+    """The text, or its beginning and its end where it is wider than that."""
+    most = max(3, int(width / (size * _PER_LETTER)))
+    if len(words) <= most:
+        return words
+    end = most * 3 // 5  # names of layers differ in their ends
+    return f"{words[: most - 1 - end]}…{words[len(words) - end :]}"
+
+
 def wrapped(words: str, width: float, *, size: float = TEXT) -> list[str]:
     """The text in lines of about that width at most."""
     lines: list[str] = []
@@ -81,7 +96,9 @@ def colour(place: int) -> int:
     return place % NUM_COLOURS + 1
 
 
-def drawing(title: str, description: str, parts: Sequence[str], height: float) -> str:
+def drawing(
+    title: str, description: str, parts: Sequence[str], height: float, read: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """The whole chart.
 
     Args:
@@ -89,6 +106,7 @@ def drawing(title: str, description: str, parts: Sequence[str], height: float) -
         description: What is to be seen in it, in words, for those who do not see it.
         parts: Elements, in a space `WIDTH` wide and `height` high below the title.
         height: Height without the title.
+        read: What can be read off it, as `report/charts/read.py` has it.
 
     Returns:
         One `<svg>` element; the same input gives the same text.
@@ -114,6 +132,7 @@ def drawing(title: str, description: str, parts: Sequence[str], height: float) -
         class_="tw-chart",
         role="img",
         aria_labelledby=f"t{name} d{name}",
+        data_read=json.dumps(read, separators=(",", ":"), ensure_ascii=False, allow_nan=False) if read else None,
     )
 
 

@@ -33,7 +33,7 @@ def contact_sheet(
         mistakes: The worst `MOST_SHOWN` of them, the worst first; see `mistaken`.
         total: How many there are.
         classes: Names of the classes; empty in regression. One whose letters are missing is drawn as its number, from
-            1, and such a file as its place in `mistakes.csv`.
+            1, and such a file as its place among the mistakes.
     """
     names = dict(zip(classes, class_names(classes), strict=True))
     rows = -(-len(mistakes) // _COLUMNS)
@@ -49,7 +49,7 @@ def contact_sheet(
         image.paste(_tile(images[place]), (left, top))
         shown = {key: names[mistake[key]] for key in ("said", "true")} if classes else {}
         if not drawable(mistake["file"]):
-            shown["file"] = f"mistake {place + 1} of mistakes.csv"
+            shown["file"] = f"mistake {place + 1}"
         _caption(draw, mistake | shown, left, top + _TILE + 5)
     return image
 

@@ -48,6 +48,8 @@ def open_source(text: str | Path, *, device: torch.device | str = "cpu") -> Sour
 
 
 def _open(text: str) -> Source:
+    if not text:
+        raise BadWeights(f"No source is named. Expected {_EXPECTED}.")
     kind, colon, name = text.partition(":")
     path = Path(text).expanduser()
     if colon and not path.exists():

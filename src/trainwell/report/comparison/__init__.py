@@ -1,0 +1,1 @@
+"""The comparison: two or more runs on one page, and only what differs between them."""

@@ -1,0 +1,1 @@
+"""The live page: the report of a run, served while it trains."""
