@@ -107,7 +107,19 @@ def test_the_record_has_its_documented_lines(digits_run: Finished) -> None:
     assert checks == ["initial_loss", "overfit"]
     measures = [line for line in lines if line["kind"] == "measure"]
     assert [line["step"] for line in measures] == list(range(20, epochs[-1]["step"] + 1, 20))
-    assert set(measures[0]) == {"kind", "step", "lr", "loss", "gradient_norm", "update_ratio"}
+    plain = {key for key in measures[0] if "." not in key}
+    assert {
+        "kind",
+        "step",
+        "lr",
+        "loss",
+        "gradient_norm",
+        "update_ratio",
+        "gradient_flow_ratio",
+        "weight_norm",
+    } <= plain
+    layers = [line.split(".")[-1] for line in measures[0] if line.startswith("gradient_flow.")]
+    assert layers[-1] == "head" and len(layers) >= 3
     rates = [line["lr"] for line in measures]
     peak = read(digits_run.path / "recipe.json")["recipe"]["optimizer"]["lr"]
     assert max(rates) == pytest.approx(peak, rel=0.1)

@@ -117,7 +117,7 @@ def test_evidence_has_what_the_recipe_says_and_nothing_else() -> None:
     assert found.architecture is None and found.inputs is None and found.trials == {} and found.unseen
     (look,) = found.looks
     assert (look.step, look.gradient_norm) == (20, 1.5)
-    assert look.gradients == {"body.0": 0.1, "head": None} and look.norms == {"head": 2.0}
+    assert look.gradients == {"body.0.weight": 0.1, "head.weight": None} and look.norms == {"head.weight": 2.0}
     assert load(found.json()) == found
 
 
@@ -139,6 +139,18 @@ def test_no_learning_is_told_by_the_commonest_class_of_the_split() -> None:
     rarer = {"counts": {"train": {"a": 150, "b": 150}, "valid": {"a": 10, "b": 10, "c": 10, "d": 70}}}
     assert "no-learning" in problems([epoch(n, 0.9, 0.72, 0.3 / n) for n in range(1, 11)], facts=rarer)
     assert "no-learning" not in problems([epoch(n, 0.9, 0.9, 0.3 / n) for n in range(1, 11)], facts=rarer)
+
+
+def test_a_gradient_that_does_not_reach_the_first_layer_is_seen_in_a_record() -> None:
+    flat = [check(0.69), *(epoch(n, 0.5, 0.61, 0.69) for n in range(1, 11))]
+    sizes = {f"weight_norm.{name}": 1.0 for name in ("body.0", "body.2", "head")}
+
+    def looks(first: float) -> list[dict[str, Any]]:
+        flow = {"gradient_flow.body.0": first, "gradient_flow.body.2": 0.1, "gradient_flow.head": 1.0}
+        return [measure(step, 0.69, gradient_norm=1.0, **flow, **sizes) for step in (20, 40, 60)]
+
+    assert "vanishing-gradient" in problems([*flat, *looks(1e-9)])
+    assert "vanishing-gradient" not in problems([*flat, *looks(0.1)])
 
 
 def test_a_head_that_is_kept_counts_as_learnt() -> None:

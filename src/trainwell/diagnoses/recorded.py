@@ -189,16 +189,18 @@ def _look(line: Line) -> Look:
     return Look(
         step=line["step"],
         units=(),
-        gradients=_by_name(line, "gradient_flow."),
+        gradients=_by_weight(line, "gradient_flow."),
         updates={},
-        norms={name: value for name, value in _by_name(line, "weight_norm.").items() if value is not None},
+        norms={name: value for name, value in _by_weight(line, "weight_norm.").items() if value is not None},
         gradient_norm=line.get("gradient_norm"),
         noise=None,
     )
 
 
-def _by_name(line: Line, start: str) -> dict[str, float | None]:
-    return {name.removeprefix(start): value for name, value in line.items() if name.startswith(start)}
+def _by_weight(line: Line, start: str) -> dict[str, float | None]:
+    """Numbers of weights; a record names a layer where it has no other weight."""
+    found = {name.removeprefix(start): value for name, value in line.items() if name.startswith(start)}
+    return {name if "weight" in name.rpartition(".")[2] else f"{name}.weight": value for name, value in found.items()}
 
 
 def _numbers(args: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from trainwell.recipe import Recipe
 recipes = Family("recipes", __name__, "recipe")
 
 SMALL_SIDE = 64  # pixels up to which an image counts as small
+_MEASURED = (
+    "gradient_norm", "update_ratio", "dead_units", "saturation", "activation_scale", "gradient_flow", "weight_norm"
+)  # fmt: skip
 MANY = 100_000  # images from which on networks and passes are those of the papers, which are about a million photos
 
 
@@ -113,5 +116,6 @@ def loss_for(shape: Shape, smoothing: float = 0.0) -> Part:
 
 
 def measured() -> tuple[Part, ...]:
-    """What a recipe measures in training unless it has a reason to do otherwise."""
-    return tuple(measurements.part(name) for name in ("gradient_norm", "update_ratio"))
+    """What a recipe measures in training unless it has a reason to do otherwise: the length of the steps, and the
+    health of each layer, which a report draws over time."""
+    return tuple(measurements.part(name) for name in _MEASURED)

@@ -59,5 +59,5 @@ def selu_mlp(shape: Shape) -> Recipe:
         batch_size=size,
         preprocess=preprocessing.part("standardize"),
         measure=measured(),
-        measure_every=100,  # a measurement costs as much as several of these small steps
+        measure_every=200,  # a measurement costs as much as ten of these small steps
     )

@@ -54,5 +54,5 @@ def table(shape: Shape) -> Recipe:
         average=averages.part("ema", decay=0.98),
         monitor="valid_loss",
         measure=measured(),
-        measure_every=100,  # a measurement costs as much as several of these small steps
+        measure_every=200,  # a measurement costs as much as ten of these small steps
     )

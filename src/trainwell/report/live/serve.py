@@ -41,13 +41,13 @@ def serve(
         raise MissingExtra("The live page", "live")
     say = say or _printed
     pages = Pages(Path(folder))
-    with _listening(host, port) as listening:
+    # Whoever reads the address may end it at once: what is said lies within what Ctrl-C ends.
+    with _listening(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
         bound = listening.getsockname()
         if not ipaddress.ip_address(bound[0]).is_loopback:
             say(f"warning: whoever reaches this machine on {host} can read this page; there is no password")
         say(f"{pages.folder}: http://{_written(host)}:{bound[1]}/ (Ctrl-C ends it)")
-        with contextlib.suppress(KeyboardInterrupt):
-            _run(pages, host, listening)
+        _run(pages, host, listening)
 
 
 def _run(pages: Pages, host: str, listening: socket.socket) -> None:
