@@ -9,33 +9,11 @@ from torch.nn import functional as F
 from trainwell.errors import BadValue
 from trainwell.probes.rate_range import rate_range
 
-
-def sgd(model, lr):
-    return torch.optim.SGD(model.parameters(), lr=lr)
+from .bowl import Bowl, bottomless, sgd, value
 
 
 def adamw(model, lr):
     return torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
-
-
-class Bowl(nn.Module):
-    """curvature / 2 * |w|^2, which plain gradient descent leaves for ever once lr > 2 / curvature."""
-
-    def __init__(self, curvature: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(5))
-        self.curvature = curvature
-
-    def forward(self, _):
-        return self.curvature / 2 * (self.weight**2).sum()
-
-
-def bottomless(_):
-    return None, None
-
-
-def value(output, _):
-    return output
 
 
 @pytest.mark.parametrize("curvature", [0.7, 37.0, 1000.0])

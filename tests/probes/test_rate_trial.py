@@ -9,29 +9,7 @@ from trainwell.errors import BadValue
 from trainwell.probes.rate_range import rate_range
 from trainwell.probes.rate_trial import rate_trial
 
-
-def sgd(model, lr):
-    return torch.optim.SGD(model.parameters(), lr=lr)
-
-
-class Bowl(nn.Module):
-    """curvature / 2 * |w|^2: a step shrinks w by 1 - lr * curvature, and leaves the bowl once lr > 2 / curvature."""
-
-    def __init__(self, curvature: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(5))
-        self.curvature = curvature
-
-    def forward(self, _):
-        return self.curvature / 2 * (self.weight**2).sum()
-
-
-def bottomless(_):
-    return None, None
-
-
-def value(output, _):
-    return output
+from .bowl import Bowl, bottomless, sgd, value
 
 
 @pytest.mark.parametrize(("share", "ok"), [(0.1, True), (0.9, True), (1.1, False), (1e-5, False)])
