@@ -56,6 +56,18 @@ def test_a_common_class_leaves_little_room_to_learn_in() -> None:
     assert read(lines([0.96, 0.98]), baseline=0.95, samples=25) == []
 
 
+def test_folds_of_the_training_samples_are_asked_too() -> None:
+    # 0.63 of 150 lies 2.2 standard errors above 0.54; with 0.65 of 250 more it is 4.1.
+    def judged(folds: tuple[float, int] | None) -> list[str]:
+        content = lines([0.63], [0.78])
+        found = read_curves(content, baseline=0.54, samples=150, stopped_early=False, transfer="head", folds=folds)
+        return [each.problem for each in found]
+
+    assert judged(None) == ["no-learning"]
+    assert judged((0.65, 250)) == ["overfitting"]
+    assert judged((0.50, 250)) == ["no-learning"]
+
+
 def test_few_validation_samples_tell_nothing_against_what_was_learnt() -> None:
     # Of 4 samples of two classes 3 right are what guessing gives once in four times.
     (found,) = read(lines([0.5, 0.5], [0.6, 0.97]), baseline=0.5, samples=4)

@@ -160,6 +160,11 @@ def test_a_head_that_is_kept_counts_as_learnt() -> None:
     assert "no-learning" not in problems([head, *worse])
     by_heart = [head | {"train_accuracy": 1.0, "valid_accuracy": 0.5}, epoch(1, 1.0, 0.5)]
     found = judge_run(recipe().replace(transfer="head"), DATA, by_heart, stopped_early=False)
+    assert "no-learning" in {finding.problem for finding in found.findings}
+    chosen = {"kind": "trial", "stage": "head", "chosen": True, "folds_accuracy": 0.9}
+    other = chosen | {"chosen": False, "folds_accuracy": 0.5}
+    told = judge_run(recipe().replace(transfer="head"), DATA, [other, chosen, *by_heart], stopped_early=False)
+    assert "no-learning" not in {finding.problem for finding in told.findings}
     assert [finding.problem for finding in found] == ["no-learning"]  # and nothing on how it was trained
 
 

@@ -111,6 +111,13 @@ def test_copies_are_seen_and_constant_features_do_no_harm() -> None:
     assert two[0].scores["valid_loss"] > one[0].scores["valid_loss"]
 
 
+def test_a_grid_has_no_pair_that_decay_alone_throws_about() -> None:
+    pairs = {(head.lr, head.weight_decay) for head in grid()}
+    assert (100.0, 0.01) in pairs and (10.0, 0.1) in pairs
+    assert (30.0, 0.1) not in pairs and (100.0, 0.1) not in pairs
+    assert [(head.lr, head.weight_decay) for head in grid((100.0,), (0.5,), 1)] == [(100.0, 0.5)], "as it was asked for"
+
+
 def test_the_best_is_finite_and_within_an_error_of_the_highest_that_of_the_lowest_loss() -> None:
     def scored(accuracy: float, loss: float) -> Head:
         return Head(1.0, 0.0, 0, {"valid_accuracy": accuracy, "valid_loss": loss})

@@ -41,6 +41,7 @@ def read_curves(
     samples: int,
     stopped_early: bool,
     transfer: str | None = None,
+    folds: tuple[float, int] | None = None,
 ) -> list[Finding]:
     """Findings from the epoch lines of a record.
 
@@ -50,6 +51,8 @@ def read_curves(
         samples: Samples behind a validation score; of balanced accuracy so many as know it as well.
         stopped_early: Whether patience ended the run.
         transfer: What was trained of a network that came with weights; None from scratch.
+        folds: Score on training samples that were held out in turn, and their number: whether anything was learnt is
+            then asked of these too.
     """
     if not lines:
         return []
@@ -60,10 +63,13 @@ def read_curves(
     scores = [_number(line[f"{split}_{name}"]) for line in lines]
     best = max(scores)
     kept = lines[scores.index(best)]
-    error = math.sqrt(max(baseline * (1 - baseline), 1e-12) / max(1, samples)) if name != "r2" else 0.02
+    of_folds, asked = (0.0, 0) if folds is None else folds
+    known = (best * samples + of_folds * asked) / max(1, samples + asked)
+    error = math.sqrt(max(baseline * (1 - baseline), 1e-12) / max(1, samples + asked)) if name != "r2" else 0.02
     evidence = {"score": best, "baseline": baseline, "samples": samples}
+    evidence |= {} if folds is None else {"folds_score": of_folds, "folds_samples": asked}
     enough = (1 - baseline) * _ENOUGH.get(name, 0.5)
-    if best < baseline + min(_LEAST_GAIN * error, enough):
+    if known < baseline + min(_LEAST_GAIN * error, enough):
         learnt = max(_number(line[f"train_{name}"]) for line in lines)
         if split == "valid" and _LEAST_GAIN * error > enough and learnt >= baseline + enough:
             return [

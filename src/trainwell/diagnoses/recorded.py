@@ -65,6 +65,7 @@ def judge_run(
         samples=samples,
         stopped_early=stopped_early or evidence.watched is None or evidence.watched.cut,
         transfer=recipe.transfer,
+        folds=_of_folds(epochs, lines, data) if recipe.transfer == "head" else None,
     )
     judged = judge(evidence)
     # The curves are read with the score of a constant answer at hand, and in the words of a recipe: where both see the
@@ -74,6 +75,13 @@ def judge_run(
     others = () if recipe.transfer == "head" else map(_passed_by, judged) if kept_epoch == 0 else judged
     findings = [*curves, *(finding for finding in others if finding.problem not in said)]
     return Diagnosis(tuple(gravest_first(findings)), judged.notes)
+
+
+def _of_folds(epochs: Sequence[Line], lines: Sequence[Line], data: Mapping[str, Any]) -> tuple[float, int] | None:
+    """Score of the chosen head on training samples held out in turn, and their number; None where none were."""
+    chosen = next((line for line in lines if line["kind"] == "trial" and line.get("chosen")), {})
+    found = chosen.get(f"folds_{score_of(epochs)}") if epochs else None
+    return None if found is None else (found, data["splits"]["train"]["rows"])
 
 
 def _passed_by(finding: Finding) -> Finding:

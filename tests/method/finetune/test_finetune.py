@@ -19,6 +19,7 @@ from trainwell.method.finetune.sources import open_source
 from trainwell.method.finetune.transfer import choose_way, transfer_from
 from trainwell.optimizers import optimizers
 from trainwell.recipes import choose
+from trainwell.training.heads import grid
 from trainwell.training.setup import shape_of
 
 EASY = ["threads=1", "precision=fp32", "layout=contiguous"]
@@ -76,7 +77,7 @@ def test_a_head_is_trained_on_the_network_as_it_is(source: Path, halves: Any, tm
     old = body(tw.Run(source).weights())
     assert all(torch.equal(value, old[name]) for name, value in body(run.weights()).items())
     trials = run.record("trial")
-    assert len(trials) == 64
+    assert len(trials) == len(grid()) == 76
     assert sum(trial["chosen"] for trial in trials) == 1
     chosen = next(trial for trial in trials if trial["chosen"])
     assert chosen["valid_accuracy"] == max(trial["valid_accuracy"] for trial in trials)
