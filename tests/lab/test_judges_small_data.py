@@ -116,3 +116,22 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("id", "numbers", "word"), CASES, ids=lambda value: value if isinstance(value, str) else "")
 def test_made_up_numbers_are_judged_as_the_mark_has_it(id: str, numbers: dict[str, Any], word: str) -> None:
     assert claims[id].judge(numbers).word == word
+
+
+def test_a_search_counts_once_however_many_seeds_it_was_scored_on() -> None:
+    numbers = _searched([0.1] * 4)
+    for found in numbers["found"].values():
+        found["one stage"] = [0.5 + gain for gain in (0.1, 0.0, -0.02)]
+        found["two stages"] = [0.5] * 3
+    once = claims["coarse-to-fine"].judge(numbers)
+    for found in numbers["found"].values():
+        for name in found:
+            found[name] = found[name] * 9
+    assert claims["coarse-to-fine"].judge(numbers).word == once.word == NOT
+
+
+def test_a_reading_says_what_is_not_as_claimed() -> None:
+    where = claims["curves-tell"].judge(_curves(0.05, 0.1, "a gap, so regularise")).where
+    so, _, rest = where.partition("; not so: ")
+    assert "diabetes" in so
+    assert rest.startswith("digits, one layer of 3 (read otherwise on 2 of 2 seeds)")

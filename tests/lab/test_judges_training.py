@@ -105,3 +105,20 @@ def test_a_loss_of_guessing_is_a_failure_that_warm_up_has_to_save() -> None:
     for schedule in ("constant", "cosine"):
         numbers["accuracy"][schedule]["with"][0][1] = 0.8
     assert claim.judge(numbers).word == NOT
+
+
+def test_data_on_which_all_score_alike_are_said_to_tell_nothing() -> None:
+    numbers = _leaky(0.01, -0.01)
+    assert claims["leaky-not-always"].judge(numbers).where.endswith("tells nothing: none.")
+    numbers["accuracy"]["digits"] = dict.fromkeys(numbers["accuracy"]["digits"], [0.97] * 3)
+    assert claims["leaky-not-always"].judge(numbers).where.endswith("tells nothing: digits.")
+
+
+def test_what_warm_up_does_not_wholly_save_is_counted() -> None:
+    numbers = _warmed(False, False)
+    for schedule in ("constant", "cosine"):
+        numbers["loss"][schedule]["without"] = [[0.1, None]]
+        numbers["accuracy"][schedule]["with"] = [[0.95, 0.5]]
+    verdict = claims["warmup-saves"].judge(numbers)
+    assert verdict.word == NOT
+    assert "of 1 trainings that failed without, 0 trained with it and 1 ended in between" in verdict.where

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 from trainwell.errors import StorageFailed
 from trainwell.lab.carry_out import Outcome
@@ -19,6 +20,8 @@ _INTRO = (
     "had to come out for it to hold (set before the run), and what did. A small net on small data shows what it shows: "
     "a claim that does not hold here may hold elsewhere."
 )
+
+_QUICK = "(What stands here is a quick run of it, with fewer seeds, settings or epochs.)"
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,12 @@ def _shown(entry: Entry) -> dict[str, Any]:
     """What the page says of a claim."""
     claim, outcome = entry.claim, entry.outcome
     word, where = outcome.verdict.word, outcome.verdict.where
-    facts = {"Question": claim.question, "Set-up": claim.set_up, "Pass mark": claim.mark, "Source": claim.source}
+    drawn = claim.figure(outcome.numbers)
+    set_up = f"{claim.set_up} {_QUICK}" if outcome.quick else claim.set_up
+    facts = {"Question": claim.question, "Set-up": set_up, "Pass mark": claim.mark, "Source": claim.source}
     seeds = len(claim.seeds(quick=outcome.quick))
     if seeds:
-        facts["Repeated"] = f"under {counted(seeds, 'seed')}; ranges are those over the seeds"
+        facts["Repeated"] = f"under {counted(seeds, 'seed')}"
     versions = ", ".join(f"{name} {number}" for name, number in outcome.versions.items())
     return {
         "id": claim.id,
@@ -98,7 +103,7 @@ def _shown(entry: Entry) -> dict[str, Any]:
         "recorded": None if entry.recorded == word else entry.recorded,
         "measured": where,
         "line": f"{where.partition('. ')[0].rstrip('.')}.",
-        "figure": figure(claim.figure(outcome.numbers)),
+        "figure": figure(drawn, Xml.fromstring(drawn).findtext("{*}desc") or ""),
         "facts": list(facts.items()),
         "command": f"trainwell lab {claim.id}{' --quick' if outcome.quick else ''}",
         "made": f"{outcome.seconds:.1f} s of one thread on {outcome.machine}; {versions}.",

@@ -3,7 +3,7 @@
 import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from trainwell.draws import key
 from trainwell.errors import Diverged
 from trainwell.lab.claim import Claim, Numbers, Verdict, by_parts
 from trainwell.lab.claims import claims
+from trainwell.lab.spread import spread
 from trainwell.lab.training import CPU, built_in, ends_of, plain_recipe
 from trainwell.models import models
 from trainwell.report.charts.bars import Bar, bars
@@ -48,17 +49,18 @@ class CoarseToFine(Claim):
     set_up = (
         "Rate (0.003 to 3) by weight decay (1e-4 to 0.1) of one hidden layer of 32, SGD with momentum 0.9 under a "
         "cosine, on 300 digits and 400 points of spirals. The validation loss is measured at 9 x 4 settings, after 12 "
-        "epochs and after 3, and interpolated between them, no higher than that of guessing. Budgets of 8 and 16 "
-        "full trainings: all of it on random settings at full length; or half of it on four times as many at a quarter "
-        "of the length, and half around the best two of these at full length, narrowed as `tune` narrows, the best one "
-        "first. Many searches on each seed's own measurements."
+        "epochs and after 3, and interpolated between them, no higher than that of guessing. Budgets of 8 and 16 full "
+        "trainings: all of it on random settings at full length; or half of it on four times as many at a quarter of "
+        "the length, and half around the best two of these at full length, narrowed as `tune` narrows, the best one "
+        "first. A hundred searches, each on the measurements of every seed, over which its loss is averaged. Guessing "
+        "has a loss of 2.30 on digits and of 1.10 on spirals."
     )
     mark = (
         "Holds if on both data sets and with both budgets the mean validation loss of what is found is lower in two "
         "stages, by two standard errors over the searches. In part if in some of the four. Else it does not hold."
     )
     source = "CS231n, Neural Networks Part 3 (hyperparameter optimization: coarse to fine)"
-    num_seeds = (3, 1)
+    num_seeds = (3, 3)
 
     def measure(self, *, quick: bool, seeds: Sequence[int]) -> dict[str, Any]:
         """Losses of what is found, data set by data set, budget by budget."""
@@ -82,17 +84,26 @@ class CoarseToFine(Claim):
 
     def judge(self, numbers: Numbers) -> Verdict:
         """By the mean losses."""
-        parts, texts = [], []
+        clear, doubtful, parts, texts = [], [], [], []
         for name, found in numbers["found"].items():
-            gains = [one - two for one, two in zip(found["one stage"], found["two stages"], strict=True)]
-            mean, error = statistics.fmean(gains), statistics.stdev(gains) / math.sqrt(len(gains))
+            one, two = (_by_seed(found, way) for way in ("one stage", "two stages"))
+            rows = [[a - b for a, b in zip(*pair, strict=True)] for pair in zip(one, two, strict=True)]
+            mean, error = _mean_and_error(rows)
             parts.append(mean > 2 * error)
+            if parts[-1]:
+                clear.append(_told(name))
+            else:
+                doubtful.append(_told(name))
             texts.append(
-                f"{name}: {statistics.fmean(found['two stages']):.3f} in two stages, "
-                f"{statistics.fmean(found['one stage']):.3f} in one (a gain of {mean:.3f} ± {error:.3f}; the lowest "
-                f"measured is {statistics.fmean(found['lowest']):.3f})"
+                f"{_told(name)}: {_mean_and_error(two)[0]:.3f} in two stages, {_mean_and_error(one)[0]:.3f} in one (a "
+                f"gain of {mean:.3f} ± {error:.3f}, by seed {spread([statistics.fmean(row) for row in rows], '+.3f')}; "
+                f"the lowest measured is {statistics.fmean(found['lowest']):.3f})"
             )
-        return by_parts(parts, f"Mean validation losses by data and budget. {'; '.join(texts)}.")
+        where = (
+            f"Two stages end lower by two standard errors on {', '.join(clear) or 'none'}; not "
+            f"lower so on {', '.join(doubtful) or 'none'}. Mean validation losses: {'; '.join(texts)}."
+        )
+        return by_parts(parts, where)
 
     def figure(self, numbers: Numbers) -> str:
         """The mean losses above the lowest one."""
@@ -100,14 +111,15 @@ class CoarseToFine(Claim):
         for name, found in numbers["found"].items():
             lowest = statistics.fmean(found["lowest"])
             for colour, way in enumerate(("two stages", "one stage"), start=1):
-                mean = statistics.fmean(found[way]) - lowest
-                error = 2 * statistics.stdev(found[way]) / math.sqrt(len(found[way]))
-                rows.append(Bar(f"{name}: {way}", mean, (mean - error, mean + error), f"{mean:.3f}", colour))
+                mean, error = _mean_and_error(_by_seed(found, way))
+                mean -= lowest
+                span = (mean - 2 * error, mean + 2 * error)
+                rows.append(Bar(f"{name}: {way}", mean, span, f"{mean:.3f}", colour))
         return bars(
             "How far what is found is from the lowest loss measured",
             "Mean over the searches with two standard errors, by data set and budget in full trainings.",
             rows,
-            x_label="validation loss above the lowest",
+            x_label="validation loss above the lowest, with two standard errors",
         )
 
 
@@ -133,6 +145,24 @@ def _surface(name: str, epochs: float, seed: int) -> np.ndarray:
         except Diverged:
             losses.append(guessing)
     return np.array(losses).reshape(len(_RATES), len(_DECAYS))
+
+
+def _told(name: str) -> str:
+    """Data and budget in words."""
+    return name.replace(", ", " at budget ")
+
+
+def _by_seed(found: Mapping[str, Sequence[float]], way: str) -> list[Sequence[float]]:
+    """What the searches found, a row a seed: each search is one place of all rows."""
+    values, seeds = found[way], len(found["lowest"])
+    many = len(values) // seeds
+    return [values[place * many : (place + 1) * many] for place in range(seeds)]
+
+
+def _mean_and_error(rows: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Mean, and its standard error over the searches, each of which counts once: it draws alike on every seed."""
+    searches = [statistics.fmean(column) for column in zip(*rows, strict=True)]
+    return statistics.fmean(searches), statistics.stdev(searches) / math.sqrt(len(searches))
 
 
 def _one_stage(surface: np.ndarray, budget: int, number: int) -> float:

@@ -55,7 +55,7 @@ class MultiCrop(Claim):
         "another part of each tile. Digits in a field: digits scaled to 8 to 12 pixels at a random place of a grey "
         "noisy field. A small LeNet trained on random crops of half of the area and more, mirrored at random. The "
         "centre crop is the middle 16 of the image scaled to 19; ten crops are its corners and middle with their "
-        "mirror images; three scales are 16, 19 and 22."
+        "mirror images; three scales are 16, 19 and 22. Guessing gives 6 % of the patches and 10 % of the digits."
     )
     mark = (
         "Holds if on both sets ten crops, and ten crops at three scales, are above the centre crop in accuracy, on "
@@ -75,7 +75,7 @@ class MultiCrop(Claim):
 
     def judge(self, numbers: Numbers) -> Verdict:
         """By the gains over the centre crop."""
-        parts, texts = [], []
+        clear, parts, texts = [], [], []
         for name, found in numbers["found"].items():
             told = []
             for way, values in found.items():
@@ -84,9 +84,12 @@ class MultiCrop(Claim):
                 gains = [(a - b) * 100 for a, b in zip(values, found[_CENTRE], strict=True)]
                 if way in _CLAIMED:
                     parts.append(statistics.fmean(gains) > 2 * statistics.stdev(gains) / math.sqrt(len(gains)))
+                    if parts[-1]:
+                        clear.append(f"{way} on {name}")
                 told.append(f"{way} {spread(gains, '+.1f')}")
             texts.append(f"{name}, points above the centre crop's {spread(found[_CENTRE], '.1%')}: {', '.join(told)}.")
-        return by_parts(parts, " ".join(text[0].upper() + text[1:] for text in texts))
+        told_of = " ".join(text[0].upper() + text[1:] for text in texts)
+        return by_parts(parts, f"Clearly above the centre crop: {'; '.join(clear) or 'neither'}. {told_of}")
 
     def figure(self, numbers: Numbers) -> str:
         """The accuracies."""
@@ -98,7 +101,8 @@ class MultiCrop(Claim):
                 rows.append(Bar(words, mean, (min(values), max(values)), f"{mean:.1%}", colour))
         return bars(
             "One crop, and averages over several",
-            "Validation accuracy by what the predictions are averaged over, on patches of photos and on digits.",
+            "Validation accuracy by what the predictions are averaged over, on patches of photos and on digits: mean "
+            "and range over the seeds.",
             rows,
             x_label="validation accuracy",
         )
