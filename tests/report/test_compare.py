@@ -83,12 +83,27 @@ def test_runs_on_other_data_are_said_to_be(iris_run: Path, wine_run: Path, tmp_p
     page = Page(write_comparison([iris_run, wine_run], tmp_path / "page.html"))
     assert "different data" in page.text["data"]
     assert "were not scored on the same samples" in page.text["scores"]
-    assert " DATA --against " in page.text["scores"]
+    assert "--against" not in page.text["scores"], "no sample has the features of both"
+    assert "none can be set against another" in page.text["scores"]
     assert "pace" not in page.text
     fingerprints = [json.loads((run / "data.json").read_text())["fingerprint"][:12] for run in (iris_run, wine_run)]
     assert page.row("data", "fingerprint") == fingerprints
     assert "<strong>" not in (tmp_path / "page.html").read_text().split('id="scores"')[1].split("</table>")[0]
     assert page.rows["scores"][0][1].strip(" \N{BLACK CIRCLE}").endswith("/short"), "told apart by their paths"
+
+
+def test_runs_of_the_same_kind_on_other_data_can_be_tried_on_new_data(
+    iris_run: Path, iris_longer: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(iris_longer, other)
+    data = json.loads((other / "data.json").read_text())
+    (other / "data.json").write_text(json.dumps(data | {"fingerprint": "0", "shape": [9, *data["shape"][1:]]}))
+    page = Page(write_comparison([iris_run, other], tmp_path / "page.html"))
+    assert " DATA --against " in page.text["scores"]
+    (other / "best" / "model.json").unlink()
+    page = Page(write_comparison([iris_run, other], tmp_path / "page.html"))
+    assert "--against" not in page.text["scores"], "what has no weights cannot be evaluated"
 
 
 def test_a_run_that_was_stopped_can_be_compared(iris_run: Path, iris_longer: Path, tmp_path: Path) -> None:

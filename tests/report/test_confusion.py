@@ -94,5 +94,7 @@ def test_values(tmp_path: Path) -> None:
     assert section is not None and section.title == "Predicted against true"
     html = str(section.html)
     assert html.count("<svg") == 2 and "off by −2.5" in html.replace("-2.5", "−2.5")
+    heights = [float(mark) for mark in re.findall(r'<circle[^>]* cy="([\d.]+)"', html.split("<svg")[2])]
+    assert heights[0] < heights[1] < heights[2]  # predicted above the true value, at it, below it
     two = confusion(story_of(tmp_path, about | {"points": [[[1.0, 2.0], [1.5, 2.5]], [[3.0, 1.0], [3.5, 0.5]]]}))
     assert two is not None and str(two.html).count("<svg") == 4

@@ -52,6 +52,18 @@ def test_before_a_verdict_the_best_epoch_is_told(tmp_path: Path) -> None:
     assert section.words.startswith("Validation accuracy is best at epoch 2: 0.7000, and 0.9000 in training")
 
 
+def test_what_is_equal_and_what_is_not_finite_is_said(tmp_path: Path) -> None:
+    lines = [
+        epoch(1, train_loss=0.5, train_r2=0.5, valid_loss=0.5, valid_r2=0.5),
+        epoch(2, train_loss=None, train_r2=None, valid_loss=None, valid_r2=None),
+    ]
+    section = curves(read_story(folder(tmp_path / "run", lines)))
+    assert section is not None
+    assert section.words == "Validation R² is best at epoch 1: 0.5000, and the same in training."
+    assert "Training 0.5 at epoch 1; validation 0.5 at epoch 1" in section.html and "From 0.1 to 0.1" in section.html
+    assert "no finite loss at epoch 2." in section.html
+
+
 def test_the_rule_of_thumb_is_shown_where_updates_are(tmp_path: Path) -> None:
     section = curves(read_story(folder(tmp_path / "run", RECORD)))
     assert section is not None

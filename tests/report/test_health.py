@@ -57,8 +57,10 @@ def test_a_median_layer_without_a_gradient(tmp_path: Path) -> None:
 def test_all_is_well_is_said_too(tmp_path: Path) -> None:
     section = health(read_story(folder(tmp_path / "run", [look(1, saturation=[0.9, 0.5, 0.5])])))
     assert section is not None
-    assert section.words == "3 layers, 1 look; no layer is over a limit of the diagnoses."
+    assert section.words == "3 layers, 1 look; the diagnoses mark no layer."
     assert "At the last look from 0.5 (&lt;script&gt;) to 0.9 (first)." in section.html
+    section = health(read_story(folder(tmp_path / "alike", [look(1, saturation=[0.5, 0.5, 0.5])])))
+    assert section is not None and "At the last look 0.5 in all." in section.html
     assert health(read_story(folder(tmp_path / "none", [look(1)]))) is None
 
 

@@ -57,6 +57,8 @@ def test_classes(tmp_path: Path) -> None:
     section = mistakes(story_of(tmp_path, about, noise(20)))
     assert section is not None
     assert section.words == "1 of 3 validation samples are taken for another class; here are all of them."
+    more = mistakes(story_of(tmp_path, about | {"confusion": [[0, 2], [0, 1]]}))
+    assert more is not None and more.words.startswith("2 of 3 validation samples") and "all" not in more.words
     html = str(section.html)
     assert 'src="data:image/webp;base64,' in html and "<i>" not in html
     assert re.findall("<td>(.*?)</td>", html) == ["&lt;i&gt;.png", "bee", "0.91", "ant", "0.02"]

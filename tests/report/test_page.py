@@ -173,3 +173,66 @@ def test_the_command_that_repeats_a_run(tmp_path: Path) -> None:
         tmp_path, environment={"command": ["train.py"]}, recipe={"requested": asked, "recipe": resolved}
     )
     compile(repeat(read_story(folder))[1], "repeat", "exec")
+
+
+def test_what_one_command_does_not_repeat_is_said(tmp_path: Path) -> None:
+    environment = {"command": ["trainwell", "fit", "iris", "epochs=2"]}
+    folder = run_folder(tmp_path, environment=environment, recipe={"segments": [2.0, 5.0]})
+    assert "given more epochs" in repeat(read_story(folder))[0] and "epochs=5." in repeat(read_story(folder))[0]
+    folder = run_folder(tmp_path, environment=environment, recipe={"segments": [2.0]})
+    assert "more epochs" not in repeat(read_story(folder))[0]
+    folder = run_folder(tmp_path, environment={"command": ["train.py"]}, recipe={"source": {"text": "runs/1"}})
+    command = repeat(read_story(folder))[1]
+    compile(command, "repeat", "exec")
+    assert "tw.finetune(DATA, SOURCE, EDITS)" in command and "tw.fit" not in command
+
+
+def test_ways_that_were_timed_with_a_part_of_a_batch(tmp_path: Path) -> None:
+    timed = {"fp32/contiguous/2t": 0.2, "bf16/contiguous/2t": 0.1}
+    taken = {
+        "precision": "bf16",
+        "layout": "contiguous",
+        "threads": 2,
+        "step_seconds": 0.8,
+        "gain": 2.0,
+        "timed": timed,
+    }
+    found = parsed(run_folder(tmp_path, recipe={"recipe": {"batch_size": 1024}, "calibration": taken}))
+    assert "A step takes 800 ms. Timed with 128 of its 1,024 samples. The way taken is 2.00 times" in found.text
+    plain = taken | {"precision": "fp32", "step_seconds": 0.2, "gain": 1.0}
+    found = parsed(run_folder(tmp_path, recipe={"recipe": {"batch_size": 128}, "calibration": plain}))
+    assert "A step takes 200 ms. The plain way was kept" in found.text
+
+
+def test_a_finished_run_without_its_record_does_not_contradict_itself(tmp_path: Path) -> None:
+    verdict = {"finished": True, "healthy": True, "words": "healthy: 1.0", "kept_epoch": 3.0}
+    found = parsed(run_folder(tmp_path, findings={"findings": [], "verdict": verdict}))
+    assert "The record has nothing of it." in found.text and "has not come so far" not in found.text
+    assert "Weights were kept, but the record has no epoch." in found.text
+
+
+def test_a_study_that_its_checks_stopped_says_why(tmp_path: Path) -> None:
+    line = {"kind": "finding", "problem": "bad-labels", "severity": "error", "message": "Shuffled.", "evidence": {}}
+    found = parsed(run_folder(tmp_path, line, study={"metric": "valid_loss", "request": {}}))
+    assert "Stopped before its end, and 1 error already found" in found.text and "Shuffled." in found.text
+
+
+def test_one_duplicate_is_told_of_one(tmp_path: Path) -> None:
+    same = {"groups": 1, "extra": 1, "conflicts": 1, "shown": []}
+    found = parsed(run_folder(tmp_path, data={"classes": ["a"], "splits": {}, "facts": {"duplicates": same}}))
+    assert "1 sample comes more than once (1 beyond the first)." in found.text
+    assert "1 stands under more than one class" in found.text
+
+
+def test_the_data_and_the_scores_in_numbers(tmp_path: Path) -> None:
+    data = {
+        "classes": ["a", "b"],
+        "shape": [50, 8, 6, 3],
+        "splits": {"train": {"rows": 30}},
+        "facts": {"counts": {"train": {"a": 20, "b": 10}}},
+    }
+    verdict = {"finished": True, "healthy": True, "scores": {"valid_accuracy": 0.98765, "valid_r2": 0.5}}
+    html = page(read_story(run_folder(tmp_path, data=data, findings={"findings": [], "verdict": verdict})))
+    assert "<dd>8 x 6 x 3</dd>" in html
+    assert 'style="width:100%"' in html and 'style="width:50%"' in html
+    assert ">98.77%<" in html and ">R²<" in html

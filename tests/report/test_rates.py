@@ -31,7 +31,7 @@ def test_the_range_test_of_a_run(tmp_path: Path) -> None:
     assert panel["series"][0]["y"][3] == top < panel["series"][0]["y"][0]  # what runs away does not set the axis
     for words in ("suggested", "recipe = chosen", "diverges"):
         assert f">{words}<" in section.html
-    assert "Shaded: where the loss falls, 0.01 to 0.1. Taken: 0.1." in section.html
+    assert "Shaded: where the loss falls, 0.01 to 0.1. Taken: 0.1, the recipe&#39;s own." in section.html
 
 
 def test_the_rates_of_a_study_by_the_length_of_their_trainings(tmp_path: Path) -> None:
@@ -44,6 +44,15 @@ def test_the_rates_of_a_study_by_the_length_of_their_trainings(tmp_path: Path) -
         ("20% of the steps", ["0.3"]),
     ]
     assert ">before training<" in section.html
+    wild = INTERVAL | {
+        "rates": [*INTERVAL["rates"], 0.02],
+        "shares": [*INTERVAL["shares"], 0.2],
+        "losses": [1.0, 0.5, None, 0.3, 9.0],
+    }
+    section = rates(read_story(folder(tmp_path / "wild", [wild])))
+    assert section is not None
+    (same,) = charts(section.html)["Loss at the end, by learning rate"]
+    assert same["series"][0]["y"] == panel["series"][0]["y"]  # what ends far above its beginning does not set the axis
 
 
 def test_no_rates_no_section(tmp_path: Path) -> None:

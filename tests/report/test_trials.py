@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from trainwell.report.sections.stages import stages
 from trainwell.report.sections.trials import trials
 from trainwell.report.story import Story, read_story
 from trainwell.report.trial_charts import parallel_chart, scatter_chart
@@ -86,6 +87,36 @@ def test_trials_are_put_together(tmp_path: Path) -> None:
     assert final.score == pytest.approx(0.85) and final.spread == pytest.approx(0.0707, abs=1e-4)
     assert [one.number for one in found.better_first(found.trials)] == [1, 3, 0]
     assert found.winner == 3
+
+
+def test_of_a_trial_the_loss_at_its_best_and_the_time_of_its_last_seed(tmp_path: Path) -> None:
+    scores = [[1, 1.0, 0.7, 0.1, 0.6], [2, 2.0, 0.8, 0.1, 0.5], [3, 3.0, 0.8, 0.1, 0.4], [4, 4.0, 0.75, 0.1, 0.2]]
+    found = read_trials(study(tmp_path, [*COARSE, *FINAL[:2], FINAL[2] | {"scores": scores}, FINAL[3]]))
+    final = found.trials[-1]
+    assert final.valid_loss == pytest.approx((0.4 + 0.4) / 2)  # of equal scores the lowest loss; the other seed has 0.4
+    assert final.seconds == 4.0
+
+
+def test_the_best_so_far_falls_where_a_loss_is_better(tmp_path: Path) -> None:
+    lines = [line | ({"value": -line["value"]} if line.get("value") else {}) for line in [*COARSE, *FINAL]]
+    section = trials(study(tmp_path, lines, metric="valid_loss"))
+    assert section is not None and "from 0.5 to 0.5 in " in section.html
+    section = trials(study(tmp_path, [*COARSE, *FINAL]))
+    assert section is not None and "from 0.5 to 0.9 in " in section.html
+
+
+def test_the_stages_of_a_study_have_their_marks(tmp_path: Path) -> None:
+    more = {"count": 1, "why": "over <two> seeds"}
+    lines = [COARSE[0] | {"count": 3, "why": "w"}, *COARSE[1:], FINAL[0] | more, *FINAL[1:3]]
+    section = stages(study(tmp_path / "stopped", lines))
+    assert section is not None and "over &lt;two&gt; seeds" in section.html
+    words = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", str(section.html)))
+    assert "coarse-1 · done 3 of 3 trainings." in words
+    assert "final-1 · stopped 1 of 2 trainings." in words
+    section = stages(study(tmp_path / "cut", [*lines, {"kind": "cut", "stage": "final-1"}]))
+    assert section is not None and "cut short" in section.html
+    section = stages(study(tmp_path / "done", [*lines, FINAL[3]]))
+    assert section is not None and section.html.count("· done") == 2
 
 
 def test_a_trial_under_way_is_left_out(tmp_path: Path) -> None:

@@ -13,6 +13,10 @@ from trainwell.report.words import duration, number, value
         (1234567, "1,234,567"),
         (0.12345678, "0.1235"),
         (12345.678, "12,346"),
+        (12340.4, "12,340"),
+        (-1000.2, "-1,000"),
+        (1000.25, "1,000"),
+        (100.04, "100"),
         (1e-5, "1e-5"),
         (-2.34567e-12, "-2.346e-12"),
         (1.5e300, "1.5e300"),
@@ -30,7 +34,8 @@ def test_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.0, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (7300, "2 h 01 min")]
+    ("seconds", "text"),
+    [(0.0, "0.0 s"), (59.94, "59.9 s"), (59.97, "1 min 00 s"), (61, "1 min 01 s"), (7300, "2 h 01 min")],
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text

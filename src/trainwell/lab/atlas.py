@@ -21,7 +21,7 @@ _INTRO = (
     "a claim that does not hold here may hold elsewhere."
 )
 
-_QUICK = "(What stands here is a quick run of it, with fewer seeds, settings or epochs.)"
+_QUICK = "(What stands here is a quick run of it: where it is costly, with fewer seeds, settings or epochs.)"
 
 
 @dataclass(frozen=True)

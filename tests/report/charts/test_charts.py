@@ -95,3 +95,9 @@ def test_a_contour_of_a_cone_lies_on_its_circle() -> None:
 def test_a_gap_breaks_the_line() -> None:
     drawn = lines("t", "d", [Panel([Line("", [0, 1, 2, 3, 4], [1, 2, None, 2, 1])], "x", "y")])
     assert len(re.findall(r'class="s1"', drawn)) == 2
+
+
+def test_a_point_by_itself_is_seen() -> None:
+    drawn = lines("t", "d", [Panel([Line("", [0, 1, 2, 3], [1, None, 2, 3])], "x", "y")])
+    assert len(re.findall(r"<circle[^>]*class=\"f1\"", drawn)) == 1
+    assert len(re.findall(r'<path[^>]*class="s1"', drawn)) == 1

@@ -169,15 +169,15 @@ def _line(line: Line, number_of_colour: int, x: Scale, y: Scale) -> Iterator[str
             yield element("path", d=f"M{'L'.join([*low, *reversed(high)])}Z", class_=f"f{number_of_colour}",
                           opacity="0.18")  # fmt: skip
     runs = _runs(line.x, line.y, x, y)
-    if line.style == "points":
-        for place in (point for run in runs for point in run):
-            across, up = place.split(" ")
-            yield element("circle", cx=across, cy=up, r=2.5, class_=f"f{number_of_colour}")
-        return
+    faint = line.style == "faint"
     for run in runs:
-        path = "M" + "L".join(run) if len(run) > 1 else f"M{run[0]}h0.1"
-        faint = line.style == "faint"
-        yield element("path", d=path, class_=f"s{number_of_colour}", stroke_width=1 if faint else 2,
+        if line.style == "points" or len(run) == 1:  # a stroke of one point would not be seen
+            for place in run:
+                across, up = place.split(" ")
+                yield element("circle", cx=across, cy=up, r=2.5, class_=f"f{number_of_colour}",
+                              opacity="0.45" if faint else None)  # fmt: skip
+            continue
+        yield element("path", d="M" + "L".join(run), class_=f"s{number_of_colour}", stroke_width=1 if faint else 2,
                       stroke_linejoin="round", stroke_linecap="round", stroke_dasharray=_DASHES.get(line.style),
                       opacity="0.45" if faint else None)  # fmt: skip
 

@@ -51,7 +51,9 @@ def scores(runs: Sequence[Contender]) -> Section:
     rows += [_row(name, [one.get(name) for one in found], name in judged) for name in ordered]
     rows.append(Row("weights", [Cell(_size(run)) for run in runs]))
     ranked = _by_rank(runs, found)
-    first, *others = ranked
+    able = [run for run in ranked if run.story.model]
+    alike = [[other for other in able if _answers_to(other) == _answers_to(run)] for run in able]
+    first, *others = max(alike, key=len, default=ranked[:1])
     scored = _source(first) if comparable else "DATA"
     commands = [
         shlex.join(["trainwell", "evaluate", str(first.folder), scored, "--against", str(other.folder)])
@@ -82,10 +84,11 @@ def pace(runs: Sequence[Contender]) -> Section | None:
         return None
     bests = [float(np.nanmax(column) if rises else np.nanmin(column)) for column in columns]
     common = min(bests) if rises else max(bests)
-    goals = {common: " (what all of them reached)"}
+    goals: dict[float, str] = {}
     if metric.removeprefix("valid_") in _SHARES:
         firsts = [float(column[0]) for column in columns]
-        goals |= {goal: "" for goal in _MARKS if min(firsts) < goal <= max(bests)}
+        goals = {goal: "" for goal in _MARKS if min(firsts) < goal <= max(bests)}
+    goals[common] = " (what all of them reached)"
     rows = [_reached(runs, metric, goal, told, rises) for goal, told in sorted(goals.items(), reverse=not rises)]
     places = {tuple(run.story.environment.get(name) for name in ("cpu", "device", "threads")) for run in runs}
     words = f"When each run first reached a {words_of(metric)}, at the end of an epoch."
@@ -152,6 +155,12 @@ def _by_rank(runs: Sequence[Contender], found: Sequence[dict[str, float]]) -> li
         return list(runs)
     order = sorted(range(len(runs)), key=lambda at: found[at][metric], reverse=metric != "valid_loss")
     return [runs[at] for at in order]
+
+
+def _answers_to(run: Contender) -> list[Any]:
+    """What samples have to be like, and what is said of them: only alike can two runs be given the same data."""
+    data = run.story.data
+    return [data.get("task"), data.get("classes"), (data.get("shape") or [])[1:]]
 
 
 def _source(run: Contender) -> str:

@@ -15,6 +15,7 @@ from trainwell.report.story import Story
 from trainwell.report.thin import thin
 from trainwell.report.words import number
 
+LOSSES = ("train_loss", "valid_loss", "objective", "loss")  # of epochs, and last that of single batches
 SCORES = ("balanced_accuracy", "accuracy", "r2")
 # Measurements that have a picture by layer of their own; see the section on health.
 BY_LAYER = ("dead_units", "saturation", "activation_scale", "gradient_flow", "weight_norm")
@@ -58,7 +59,7 @@ def _words(story: Story) -> str:
     scores = story.epochs[f"{split}_{name}"]
     if np.isnan(scores).all():
         return f"{word} {name.replace('_', ' ')} was never a number."
-    epochs, shown = story.epochs["epoch"], name.replace("_", " ")
+    epochs, shown = story.epochs["epoch"], "R²" if name == "r2" else name.replace("_", " ")
     kept = story.verdict.get("kept_epoch")
     found = np.zeros(0, int) if kept is None else np.flatnonzero(np.abs(epochs - kept) < _ROUNDED)
     if len(found):
@@ -70,6 +71,8 @@ def _words(story: Story) -> str:
     if split == "train":
         return f"{told}; there are no validation samples."
     trained = story.epochs[f"train_{name}"][place]
+    if trained == scores[place]:
+        return f"{told}, and the same in training."
     side = "above" if trained >= scores[place] else "below"
     return f"{told}, and {trained:.4f} in training, {abs(trained - scores[place]):.4f} {side} it."
 
@@ -77,7 +80,7 @@ def _words(story: Story) -> str:
 def _scored(story: Story) -> Iterator[Markup]:
     """Losses and scores of the epoch lines, with the losses of single steps behind."""
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name in ("train_loss", "valid_loss", "objective"):
+    for name in LOSSES[:-1]:
         if name in story.epochs:
             found[name] = _with_head(story, name)
     if "loss" in story.measures:
@@ -164,6 +167,10 @@ def _caption(story: Story, columns: Columns, x_label: str) -> str:
         known = np.flatnonzero(np.isfinite(values))
         if not len(known) or name in ("loss", "objective"):
             continue
+        if len(known) == 1:
+            once = f"{short_text(values[known[0]])} at {x_label} {number(round(float(x[known[0]]), 2))}"
+            told.append(f"{_name(name)} {once}" if len(columns) > 1 else f"only {once}")
+            continue
         ends = f"{short_text(values[known[0]])} to {short_text(values[known[-1]])}"
         told.append(f"{_name(name)} from {ends}" if len(columns) > 1 else f"From {ends}")
         if name in story.measures and len(columns) == 1:
@@ -174,10 +181,10 @@ def _caption(story: Story, columns: Columns, x_label: str) -> str:
             f"the clipping acted in {np.nanmean(story.measures['clipped']):.0%} of the steps that were measured"
         )
     broken = [
-        x[np.isnan(values)][0] for name, (x, values) in columns.items() if name == "loss" and np.isnan(values).any()
+        x[np.isnan(values)][0] for name, (x, values) in columns.items() if name in LOSSES and np.isnan(values).any()
     ]
     if broken:
-        told.append(f"no finite loss at {x_label} {number(round(float(broken[0]), 2))}")
+        told.append(f"no finite loss at {x_label} {number(round(float(min(broken)), 2))}")
     words = "; ".join(told)
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 

@@ -85,7 +85,6 @@ def _rows(found: Mapping[str, Any], facts: Mapping[str, Any]) -> list[tuple[str,
     if facts.get("features"):
         rows.append(("Features", value(facts["features"])))
     rows += [(name.replace("_", " ").capitalize(), value(given)) for name, given in facts.items() if name not in _SHOWN]
-    rows.append(("Preprocessing", value((found.get("preprocessing") or {}).get("kind"))))
     rows.append(("Fingerprint", str(found.get("fingerprint", ""))))
     return rows
 
@@ -122,12 +121,18 @@ def _same(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """What is said of samples that come more than once; None where none do."""
     if not found.get("groups"):
         return None
-    words = [f"{found['groups']:,} samples come more than once ({found['extra']:,} beyond the first of each)."]
+    once = found["groups"] == 1
+    words = [
+        f"{counted(found['groups'], 'sample')} {'comes' if once else 'come'} more than once "
+        f"({found['extra']:,} beyond the first{'' if once else ' of each'})."
+    ]
     if found.get("dropped_from_train"):
-        words.append(f"{found['dropped_from_train']:,} were left out of the training part, being in validation too.")
+        were = "was" if found["dropped_from_train"] == 1 else "were"
+        words.append(f"{found['dropped_from_train']:,} {were} left out of the training part, being in validation too.")
     else:
         words.append("Copies of a sample stand on the same side of the split.")
     if found.get("conflicts"):
-        words.append(f"{found['conflicts']:,} stand under more than one class: at least one label is wrong.")
+        stand = "stands" if found["conflicts"] == 1 else "stand"
+        words.append(f"{found['conflicts']:,} {stand} under more than one class: at least one label is wrong.")
     shown = [("Some of them", found.get("shown") or []), ("With different labels", found.get("conflicts_shown") or [])]
     return {"words": " ".join(words), "shown": [(title, groups) for title, groups in shown if groups]}

@@ -18,7 +18,12 @@ _ABOUT = (
     "numbers are the same to the last digit."
 )
 _ABOUT_STUDY = "In the folder in which it was given. It makes a new study; which trials fit into a time may differ."
-_ABOUT_TUNED = "This run was trained by a study, which is repeated with it."
+_ABOUT_TUNED = "In the folder in which it was given. It makes a new study, as the one that trained this run."
+_ABOUT_TRANSFER = (
+    "It was made from Python. DATA, SOURCE and EDITS are what was given; the source and what was changed in the recipe "
+    "stand above."
+)
+_ABOUT_LONGER = " This run was then given more epochs; to have them, give the command again with --resume and {edits}."
 _ABOUT_PYTHON = "It was made from Python. These lines train the same recipe; DATA is what was given."
 
 
@@ -46,6 +51,8 @@ def repeat(story: Story) -> tuple[str, str]:
     Options that say where the run went are left out, and what was chosen by timing or trying is pinned.
     """
     given = [str(word) for word in story.environment.get("command") or ()]
+    if not _is_program(given) and story.recipe.get("source"):
+        return _ABOUT_TRANSFER, "import trainwell as tw\n\ntw.finetune(DATA, SOURCE, EDITS)"
     if not _is_program(given):
         path = str(story.path.resolve() / "recipe.json")
         lines = [
@@ -60,7 +67,10 @@ def repeat(story: Story) -> tuple[str, str]:
     verb = given[1]
     if verb == "tune":
         return _ABOUT_STUDY if story.study is not None else _ABOUT_TUNED, shlex.join(words)
-    return _ABOUT, shlex.join([*words, *_pinned(story.recipe, verb)])
+    later = (story.recipe.get("segments") or [])[1:]
+    edits = ", then ".join(f"epochs={end:g}" for end in later)
+    about = _ABOUT + (_ABOUT_LONGER.format(edits=edits) if later else "")
+    return about, shlex.join([*words, *_pinned(story.recipe, verb)])
 
 
 def _is_program(given: Sequence[str]) -> bool:

@@ -92,11 +92,7 @@ def health(story: Story) -> Section | None:
     if not any(one["problem"] == "exploding-gradient" for one in findings):
         said += _said(story)
     words = f"{counted(most, 'layer')}, {counted(looks, 'look')}; "
-    words += (
-        "what stands out is marked and said below."
-        if said or findings
-        else "no layer is over a limit of the diagnoses."
-    )
+    words += "what stands out is marked and said below." if said or findings else "the diagnoses mark no layer."
     html = render("health.html", figures=figures, said=said, findings=findings, narrow=most <= _NARROW)
     return Section("health", "Health of the layers", html, words)
 
@@ -155,6 +151,8 @@ def _span(names: Sequence[str], last: np.ndarray) -> str:
     """Between which values the layers end, and which ones those are."""
     if np.isnan(last).all():
         return ""
+    if np.nanmin(last) == np.nanmax(last):
+        return f" At the last look {short_text(float(np.nanmin(last)))} in all."
     ends = int(np.nanargmin(last)), int(np.nanargmax(last))
     low, high = (f"{short_text(float(last[place]))} ({names[place]})" for place in ends)
     return f" At the last look from {low} to {high}."

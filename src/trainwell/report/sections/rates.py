@@ -41,7 +41,8 @@ def _ramp(line: Mapping[str, Any]) -> Markup:
     panel = Panel(drawn, "rate", "loss", log_x=True, y_span=_heights(line), x_marks=_marks(line), x_zone=_zone(line))
     chosen = line.get("chosen")
     caption = "The rate rises with each step of one training." + _shaded(line, "where the loss falls")
-    caption += "" if chosen is None else f" Taken: {short_text(chosen)}."
+    own = ", the recipe's own" if chosen is not None and chosen == line.get("recipe") else ""
+    caption += "" if chosen is None else f" Taken: {short_text(chosen)}{own}."
     rows = [[rate, loss, smooth] for rate, loss, smooth in zip(tried, losses, smoothed or losses, strict=False)]
     drawing = lines("Loss by learning rate", f"{line.get('message', '')}.", [panel])
     return figure(drawing, caption, rows, ["rate", "loss", "smoothed"])

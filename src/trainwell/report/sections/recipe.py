@@ -21,7 +21,7 @@ def recipe(story: Story) -> Section | None:
         return None
     requested = content.get("requested") or whole
     calibration = content.get("calibration") or {}
-    gain, timed = _timed(calibration)
+    gain, timed = _timed(calibration, whole.get("batch_size"))
     changed = content.get("changed")  # folders of earlier versions do not tell
     source = content.get("source") if story.study is None else None
     html = render(
@@ -90,8 +90,11 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
     return rows
 
 
-def _timed(calibration: Mapping[str, Any]) -> tuple[str, list[tuple[str, str, str, bool]]]:
-    """What calibration says, and the ways it timed: way, milliseconds, length of the bar, whether it was taken."""
+def _timed(calibration: Mapping[str, Any], batch_size: Any) -> tuple[str, list[tuple[str, str, str, bool]]]:
+    """What calibration says, and the ways it timed: way, milliseconds, length of the bar, whether it was taken.
+
+    A large batch is timed by a part of it; `step_seconds` is of all of it.
+    """
     timed: Mapping[str, float] = calibration.get("timed") or {}
     if len(timed) < 2:  # nothing was compared
         return "", []
@@ -102,7 +105,13 @@ def _timed(calibration: Mapping[str, Any]) -> tuple[str, list[tuple[str, str, st
         for way, seconds in sorted(timed.items(), key=lambda item: item[1])
     ]
     gain = f"A step takes {number(1000 * calibration['step_seconds'])} ms." if "step_seconds" in calibration else ""
-    if calibration.get("gain"):
+    used = next((timed[way] for way in timed if way.split("/")[:3] == taken), None)
+    if gain and used is not None and isinstance(batch_size, int):
+        samples = round(batch_size * used / calibration["step_seconds"])
+        gain += f" Timed with {samples:,} of its {batch_size:,} samples." if samples < batch_size else ""
+    if calibration.get("gain") == 1:
+        gain += " The plain way was kept: no other one is faster by enough to be worth it."
+    elif calibration.get("gain"):
         gain += f" The way taken is {calibration['gain']:.2f} times as fast as the plain one."
     if calibration.get("cached"):
         gain += " They were timed in an earlier run."

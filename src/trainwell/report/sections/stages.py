@@ -11,7 +11,8 @@ from trainwell.report.words import duration, number, value
 
 _TOLD = {"kind", "probe", "ok", "message", "advice", "clock"}  # shown elsewhere in the stage, or of no interest
 _ENDINGS = {"running": ("open", "under way"), "stopped": ("part", "stopped"), "finished": ("yes", "done")}
-_CHECKS = {"initial_loss": "initial loss", "overfit": "overfit a sample", "features": "features"}
+_LOST = "Weights were kept, but the record has no epoch."
+_CHECKS = {"initial_loss": "initial loss", "overfit": "overfit a sample", "rate_trial": "the recipe's rate"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ def _not_run(story: Story) -> str:
     asked = "--no-checks" in (story.environment.get("command") or [])
     if asked:
         return "Switched off by --no-checks."
-    begun = len(story.epochs) or story.lines["trial"]
-    return "The run was made without it." if begun else "The run has not come so far."
+    if len(story.epochs) or story.lines["trial"]:
+        return "The run was made without it."
+    return "The record has nothing of it." if story.verdict.get("finished") else "The run has not come so far."
 
 
 def _head(story: Story) -> list[Stage]:
@@ -105,14 +107,15 @@ def _train(story: Story) -> Stage:
     if not len(epochs):
         kind, mark = ("open", "under way") if story.state == "running" else ("none", "not run")
         kind, mark = ("no", "diverged") if diverged else (kind, mark)
-        return Stage("Train", kind, mark, ["No epoch is finished."])
+        kept = story.verdict.get("kept_epoch") is not None
+        return Stage("Train", kind, "not in the record" if kept else mark, [_LOST if kept else "No epoch is finished."])
     seconds = epochs["seconds"][-1] if "seconds" in epochs else 0.0
     steps = epochs["step"][-1] if "step" in epochs else float("nan")
     lines = [f"{number(epochs['epoch'][-1])} epochs, {number(steps)} steps, in {duration(float(seconds))}."]
     if diverged:
         return Stage("Train", "no", "diverged", lines)
     if story.verdict.get("stopped_early"):
-        lines.append("Ended by patience: the score that is watched had stopped to rise.")
+        lines.append("Ended by patience: what is watched had stopped getting better.")
     kind, mark = _ENDINGS[story.state]
     return Stage("Train", kind, mark, lines)
 

@@ -10,14 +10,14 @@ from trainwell.report.story import Story
 from trainwell.report.words import counted, duration, number, value
 
 _PARTS = {"train": "training", "valid": "validation", "heldout": "held out"}
+_NAMES = {"r2": "R²"}
 _KINDS = {"error": "no", "warning": "part", "note": "none"}
 
 
 def verdict(story: Story) -> Section | None:
     """What came out, in words, and every finding; of a study, what was found and how the winner's run ended."""
-    told_by = story if story.study is None else story.best_run
-    found = {} if told_by is None else told_by.verdict
-    findings = [] if told_by is None else told_by.findings
+    told_by = story.best_run or story  # of a study the winner's run, once there is one
+    found, findings = told_by.verdict, told_by.findings
     kind, headline = _headline(story, found, findings)
     parts, scores = _scores(found.get("scores") or {})
     html = render(
@@ -76,7 +76,10 @@ def _scores(scores: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[
     """Columns (parts of the data) and rows (loss, accuracy ...) of the table of scores."""
     parts = [part for part in _PARTS if any(name.startswith(f"{part}_") for name in scores)]
     names = list(dict.fromkeys(name.partition("_")[2] for name in scores))
-    rows = [(name.replace("_", " "), [_score(name, scores.get(f"{part}_{name}")) for part in parts]) for name in names]
+    rows = [
+        (_NAMES.get(name, name.replace("_", " ")), [_score(name, scores.get(f"{part}_{name}")) for part in parts])
+        for name in names
+    ]
     return [_PARTS[part] for part in parts], rows
 
 
