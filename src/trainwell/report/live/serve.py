@@ -6,9 +6,8 @@ import importlib.util
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from trainwell.errors import BadValue, MissingExtra
@@ -39,42 +38,51 @@ def serve(
     """
     if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
         raise MissingExtra("The live page", "live")
-    say = say or _printed
+    tell = say or _printed
     pages = Pages(Path(folder))
-    # Whoever reads the address may end it at once: what is said lies within what Ctrl-C ends.
-    with _listening(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
-        bound = listening.getsockname()
-        if not ipaddress.ip_address(bound[0]).is_loopback:
-            say(f"warning: whoever reaches this machine on {host} can read this page; there is no password")
-        say(f"{pages.folder}: http://{_written(host)}:{bound[1]}/ (Ctrl-C ends it)")
-        _run(pages, host, listening)
+    with _listening(host, port) as listening:
+
+        def ready() -> None:
+            bound = listening.getsockname()
+            if not ipaddress.ip_address(bound[0]).is_loopback:
+                tell(f"warning: whoever reaches this machine on {host} can read this page; there is no password")
+            tell(f"{pages.folder}: http://{_written(host)}:{bound[1]}/ (Ctrl-C ends it)")
+
+        _run(pages, host, listening, ready)
 
 
-def _run(pages: Pages, host: str, listening: socket.socket) -> None:
+def _run(pages: Pages, host: str, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until Ctrl-C, which may come as soon as `ready` has said that there is something to end."""
     import uvicorn
 
     class Server(uvicorn.Server):
-        """One that lets the streams of events end as soon as a signal comes."""
+        """One that leaves signals to us: its own are caught only when its loop stands, and raised anew at the end."""
 
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            super().handle_exit(sig, frame)
-            if loop is not None:
-                loop.call_soon_threadsafe(live.end)
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
 
-    loop: asyncio.AbstractEventLoop | None = None
     live = Live(pages)
+    app: Any = application(live, host)
+    server = Server(
+        uvicorn.Config(app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE)
+    )
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(*_: object) -> None:
+        server.force_exit = server.should_exit  # asked for a second time
+        server.should_exit = True
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(live.end)  # streams of events would go on for ever
 
     async def main() -> None:
         nonlocal loop
         loop = asyncio.get_running_loop()
-        app: Any = application(live, host)
-        config = uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE
-        )
-        await Server(config).serve(sockets=[listening])
+        await server.serve(sockets=[listening])
 
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, stop)
     try:
+        ready()
         asyncio.run(main())
     finally:
         signal.signal(signal.SIGINT, before)
