@@ -106,6 +106,13 @@ def test_ways_of_writing_a_table(write: Write, content: str | bytes, name: str, 
     assert note is None or note in data.notes
 
 
+def test_quotes_in_names_of_columns(write: Write) -> None:
+    content = '"a ""quoted"", name",b,"the ""target"""\n' + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(40))
+    data = open_data(write(content), target='the "target"')
+    assert data.decoding["target"] == 'the "target"'
+    assert 'a "quoted", name' in json.dumps(data.describe(), default=str).replace('\\"', '"')
+
+
 def test_old_encodings(write: Write) -> None:
     data = open_data(write("a,ort\n1,Köln\n2,Bonn\n3,Köln\n4,Bonn\n".encode("cp1252")), target="ort", parts="all")
     assert data.classes == ("Bonn", "Köln") and "text read as Windows-1252" in data.notes

@@ -195,7 +195,7 @@ def _read_text(content: bytes, path: Path, notes: list[str]) -> pl.DataFrame:
     decimal_comma = separator != "," and bool(re.search(r"\d,\d", sample)) and not re.search(r"\d\.\d", sample)
     if separator != ",":
         notes.append(f"columns separated by {separator!r}" + (", decimal commas" if decimal_comma else ""))
-    return pl.read_csv(
+    frame = pl.read_csv(
         io.BytesIO(text.encode()),
         separator=separator,
         decimal_comma=decimal_comma,
@@ -203,6 +203,8 @@ def _read_text(content: bytes, path: Path, notes: list[str]) -> pl.DataFrame:
         try_parse_dates=True,
         null_values=["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"],
     )
+    # In cells polars makes one quote of two, in the names of columns it does not.
+    return frame.rename({name: name.replace('""', '"') for name in frame.columns if '""' in name})
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
