@@ -127,6 +127,7 @@ def test_one_of_ones_own_is_explained(program: Program) -> None:
 def test_unknown_names_are_refused_with_the_nearest(inside: Callable[..., Done]) -> None:
     inside("explain", "dropot").refused("no technique called 'dropot'", "Did you mean 'dropout'")
     inside("explain", "losses/hubber").refused("no loss called 'hubber'", "Did you mean 'huber'")
+    inside("explain", "sgd-zigzagg").refused("no claim called 'sgd-zigzagg'", "Did you mean 'sgd-zigzag'")
     inside("list", "optimiser").refused("no family called 'optimiser'", "Did you mean 'optimizers'")
     inside("explain", "losses").refused("is a family", "trainwell list losses")
     inside("explain").refused("NAME")

@@ -94,6 +94,8 @@ def test_nothing_is_recorded_where_the_quick_run_says_otherwise(
         (["tanh-is-sigmoidal"], "Did you mean 'tanh-is-sigmoid'"),
         (["list", "--quick"], "runs nothing"),
         ([_CLAIM, "--out", "here"], "Add --figure"),
+        ([_CLAIM, "--atlas", __file__], "is a file. Give a folder"),
+        ([_CLAIM, "--figure", "--out", __file__], "is a file. Give a folder"),
     ],
 )
 def test_what_cannot_be_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,6 +189,26 @@ def test_a_rate_that_is_not_pinned_follows_the_range_test(tmp_path: Path) -> Non
     assert "optimizer.lr=30 lies outside the interval" in finding["message"]
 
 
+@pytest.mark.parametrize(("lr", "warned"), [(0.1, False), (1.0, True)])
+def test_a_range_test_that_sees_divergence_alone_warns_near_it(tmp_path: Path, lr: float, warned: bool) -> None:
+    """Labels of chance: no rate lowers the loss, and high ones diverge."""
+    rng = np.random.default_rng(0)
+    noise = {"x": rng.normal(size=(300, 8)).astype(np.float32), "y": rng.integers(0, 2, 300)}
+    recipe = Recipe(
+        model={"name": "mlp", "widths": (64,)},
+        loss="cross_entropy",
+        optimizer={"name": "sgd", "lr": lr},
+        schedule="constant",
+        epochs=1,
+        batch_size=16,
+        preprocess="standardize",
+    )
+    run = fit(noise, recipe=recipe, out=tmp_path / "run")
+    (line,) = run.record("rate")
+    assert not line["ok"] and (line["diverges"] < 3 * lr) is warned
+    assert ("learning-rate" in {finding["problem"] for finding in run.findings}) is warned
+
+
 def test_a_rate_above_the_interval_that_trains_all_the_same_stays(tmp_path: Path) -> None:
     recipe = Recipe(
         model={"name": "mlp", "widths": (64, 64), "norm": "batch"},

@@ -41,6 +41,21 @@ def test_the_rates_are_taken_in_turn():
     assert result.losses == pytest.approx([2.5, *[2.5 / 4] * 9], rel=1e-5)
 
 
+def test_the_same_batches_are_compared():
+    """Batches whose loss falls from one to the next, while nothing is learnt."""
+
+    def batches(step):
+        return None, torch.tensor(100.0 - step)
+
+    def weighed(output, y):
+        return output * y
+
+    result = rate_trial(Bowl(2.0), weighed, batches, sgd, rates=[1e-12] * 40)
+    assert result.start == pytest.approx(5.0 * sum(100 - step for step in range(30, 40)) / 10)
+    assert result.end == pytest.approx(result.start)
+    assert not result.ok
+
+
 def test_labels_of_chance_do_not_fall():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4000, 8, generator=generator)

@@ -12,6 +12,7 @@ from trainwell.cli.lab import tell
 from trainwell.errors import BadValue, UnknownName
 
 _CLAIMS = "claims/"
+_NEAR = "Did you mean"
 _WIDEST = 100  # columns of text that read well
 _BRAILLE = "⣿"
 
@@ -37,14 +38,13 @@ def command(
             _tell(name.removeprefix(_CLAIMS), as_json=as_json)
         else:
             _explain(name, as_json=as_json)
-    except BadValue:
+    except BadValue as error:
         try:
             _tell(name, as_json=as_json)
-        except UnknownName:
-            pass
-        else:
-            return
-        raise
+        except UnknownName as other:
+            # Whichever knows a name that is near; one with a slash asks for a technique.
+            nearer = "/" not in name and _NEAR in str(other) and _NEAR not in str(error)
+            raise (other if nearer else error) from None
 
 
 def _tell(id: str, *, as_json: bool) -> None:

@@ -60,6 +60,9 @@ def command(
         )
     if out is not None and not figure:
         raise BadValue("--out is the folder for the figures, and none are drawn. Add --figure, or leave it out.")
+    for option, place in (("--out", out), ("--atlas", atlas)):
+        if place is not None and place.exists() and not place.is_dir():
+            raise BadValue(f"{option} {place} is a file. Give a folder, which is made if need be.")
     wanted = [claims[name] for name in (names[1:] if listing else names)]
     if listing:
         tell(wanted or list(claims), as_json=as_json, whole=bool(wanted))
