@@ -55,7 +55,7 @@ def test_the_atlas_is_one_page_with_a_section_a_claim(tmp_path: Path, capsys: py
     assert text.count("<svg") == 2
     assert not re.search(r'(?:src|href)="(?!#|data:)', text), "the page fetches something"
     (tmp_path / "file").write_text("")
-    assert run([*words[:-1], str(tmp_path / "file")]) == 3
+    assert run([*words[:-1], str(tmp_path / "file" / "in it")]) == 3
 
 
 def test_a_verdict_other_than_the_recorded_one_is_said_and_leaves_with_1(

@@ -92,6 +92,7 @@ def test_a_head_is_trained_on_the_network_as_it_is(source: Path, halves: Any, tm
     assert tw.evaluate(run, halves).metrics["accuracy"] > 0.9
     assert screen.has("behind the statistics of the source, which are kept")
     assert screen.has("and 1 augmented copy of each")
+    assert screen.has("cross-validated accuracy"), "what the head was chosen by"
     assert json.loads((run.path / "recipe.json").read_text())["source"]["text"] == str(source)
     again = Lines()
     tw.finetune(halves, source, [*edits, *ONE_HEAD[1:]], out=tmp_path / "again", options=QUICK, screen=again)
