@@ -227,7 +227,7 @@ def test_another_optimizer_leaves_what_was_for_the_first(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"budget": "0.05s"}, "one training takes about"),
+        ({"budget": "0.001s"}, "one training takes about"),
         ({"folds": 1}, "at least 2"),
         ({"strategy": "tpee"}, "Did you mean 'tpe'"),
         ({"pruner": "hyperbands"}, "Did you mean 'hyperband'"),
