@@ -115,7 +115,7 @@ def test_unknown_names_in_edits_are_answered_with_the_nearest(edit: str, message
         ("warmup=1", "warmup=1 is not possible: expected a value in [0, 1)."),
         ("seed=-1", "seed=-1 is not possible: expected a value in [0, 9007199254740991]."),
         ("patience=0", "patience=0 is not possible: expected a value in [1, inf)."),
-        ("keep=first", "keep='first' is not possible: expected one of 'best', 'last'."),
+        ("keep=first", "keep='first' is not possible: expected one of 'auto', 'best', 'last'."),
         ("compile=true", "compile=True is not possible: expected one of 'auto', 'yes', 'no'."),
         ("model.widths=8,x", "mlp.widths=[8, 'x'] is not possible: expected a list of values."),
         ("optimizer=none", "Expected the name of one of optimizers, got None. Known: "),

@@ -88,7 +88,8 @@ class Recipe:
         patience: Epochs without improvement of the monitored metric after which training stops; None is never.
         monitor: Metric by which the best weights are chosen where there is a validation split; auto is R2 or accuracy,
             and with `balance` the balanced accuracy, the mean of the classes' recalls.
-        keep: Give back the best weights by `monitor`, or the last.
+        keep: Give back the best weights by `monitor`, or the last; auto is the best, but the last where the validation
+            samples are too few to choose by (under 20) and neither `monitor` nor `patience` asks for it.
         measure: What is measured in training, every `measure_every` steps.
         measure_every: Steps between two measurements; a run of fewer steps is measured at its last one.
         image_size: Side in pixels to which images are brought; None decides from the files.
@@ -133,7 +134,7 @@ class Recipe:
     norm_bias_rate: float = 1.0
     patience: int | None = None
     monitor: Literal["auto", "valid_accuracy", "valid_balanced_accuracy", "valid_r2", "valid_loss"] = "auto"
-    keep: Literal["best", "last"] = "best"
+    keep: Literal["auto", "best", "last"] = "auto"
     measure: tuple[Part, ...] = ()
     measure_every: int = 20
     image_size: int | None = None

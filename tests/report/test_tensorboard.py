@@ -11,8 +11,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from trainwell.errors import BadRun, MissingExtra
+from trainwell.method.finetune.finetune import finetune
 from trainwell.method.fit import fit
 from trainwell.method.look import Options
+from trainwell.method.tune.tune import tune
 from trainwell.record import read_record
 from trainwell.report.events import scalars, write_events
 
@@ -100,6 +102,14 @@ def test_a_run_that_goes_on_takes_its_events_along(run: Path) -> None:
     refuse_other(reader(run), run)
     assert [path.stat().st_size > 0 for path in sorted((run / "tensorboard").iterdir())][-2:] == [False, True]
     refuse_other(events.Reload(), run)  # by a viewer that has read the old file
+
+
+def test_a_transfer_and_the_winner_of_a_search_have_theirs(run: Path, tmp_path: Path) -> None:
+    options = Options(checks=False, tensorboard=True)
+    further = finetune("iris", run, (*EDITS, "epochs=2", "transfer=full"), out=tmp_path / "further", options=options)
+    refuse_other(reader(further.path), further.path)
+    found = tune("iris", [*EDITS, "epochs=1"], trials=4, out=tmp_path / "study", options=options)
+    refuse_other(reader(found.run.path), found.run.path)
 
 
 def test_a_new_run_has_no_events_of_the_old_one(run: Path) -> None:

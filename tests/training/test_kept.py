@@ -65,8 +65,27 @@ def test_of_equal_scores_the_one_of_lower_loss_is_better(
 def test_the_last_weights_are_kept_where_that_is_asked(make: Callable[..., Trainer], kept: Any, quiet: Any) -> None:
     trainer = make(keep_best=False)
     trainer.run(kept, quiet)
-    assert [step for step, _ in kept.kept] == [trainer.steps]
-    assert all(torch.equal(value, trainer.model.state_dict()[name]) for name, value in kept.kept[0][1].items())
+    assert [step for step, _ in kept.kept] == trainer.plan.epoch_steps  # each time, so that a crash leaves some
+    assert kept.kept[-1][0] == trainer.steps
+    assert all(torch.equal(value, trainer.model.state_dict()[name]) for name, value in kept.kept[-1][1].items())
+
+
+@pytest.mark.parametrize(
+    ("start", "keeps"),
+    [
+        ({}, True),
+        ({"train_loss": 0.0, "valid_loss": 0.0}, False),  # both samples were better off with it
+        ({"train_loss": 0.0, "valid_loss": 100.0}, True),
+        ({"train_loss": 100.0, "valid_loss": 0.0}, True),
+    ],
+)
+def test_last_weights_that_did_harm_to_what_they_started_from_are_not_kept(
+    start: dict[str, float], keeps: bool, make: Callable[..., Trainer], kept: Any, quiet: Any
+) -> None:
+    trainer = make(keep_best=False)
+    trainer.start = start
+    trainer.run(kept, quiet)
+    assert [step for step, _ in kept.kept] == (trainer.plan.epoch_steps if keeps else [])
 
 
 def test_without_a_validation_split_the_last_weights_are_kept(
@@ -82,7 +101,7 @@ def test_the_average_is_what_is_scored_and_kept(make: Callable[..., Trainer], ke
     trainer = make(average={"name": "ema", "decay": 0.9}, keep_best=False)
     trainer.run(kept, quiet)
     averaged = trainer.plan.average.weights()
-    assert all(torch.equal(kept.kept[0][1][name], value) for name, value in averaged.items())
+    assert all(torch.equal(kept.kept[-1][1][name], value) for name, value in averaged.items())
     assert any(not torch.equal(trainer.model.state_dict()[name], value) for name, value in averaged.items())
     assert trainer.valid is not None
     x, y = next(trainer.valid.passes(1000))
@@ -116,4 +135,4 @@ def test_a_stop_in_the_last_step_still_keeps_the_last_weights(make: Callable[...
     trainer, progress = make(keep_best=False), StopsAt(12)
     trainer.run(kept, progress, progress.stop)
     assert trainer.finished
-    assert [step for step, _ in kept.kept] == [12]
+    assert kept.kept[-1][0] == 12

@@ -126,6 +126,41 @@ def test_balanced_weights_are_the_inverse_frequencies(unbalanced: tuple[np.ndarr
     assert setup.plain_loss(output, target) == nn.functional.cross_entropy(output, target)
 
 
+def noise(train: int, valid: int) -> dict[str, np.ndarray]:
+    """Images of noise, in parts of so many."""
+    draws = np.random.default_rng(0)
+    sizes = {"train": train, "valid": valid}
+    x = {f"x_{part}": draws.integers(0, 256, (size, 8, 8, 1), dtype=np.uint8) for part, size in sizes.items()}
+    return x | {f"y_{part}": np.arange(size) % 2 for part, size in sizes.items()}
+
+
+@pytest.mark.parametrize(
+    ("valid", "edits", "kept"),
+    [
+        (19, [], "last"),
+        (20, [], "best"),
+        (19, ["keep=best"], "best"),
+        (20, ["keep=last"], "last"),
+        (19, ["monitor=valid_loss"], "best"),
+        (19, ["patience=3"], "best"),
+    ],
+)
+def test_weights_are_chosen_where_validation_samples_can_tell_them_apart(
+    valid: int, edits: list[str], kept: str
+) -> None:
+    setup = setup_of(noise(40, valid), *edits)
+    assert len(setup.feeds["valid"]) == valid
+    assert setup.recipe.keep == kept
+    assert setup.plan([1.0]).keep_best is (kept == "best")
+
+
+def test_a_verdict_says_that_nothing_chose_the_weights(tmp_path: Path) -> None:
+    run = fit(noise(40, 12), ["model.width=8", "epochs=4"], out=tmp_path / "run", options=NO_CHECKS)
+    words = "the last weights are kept: the 12 validation samples chose nothing, being too few to tell weights apart"
+    assert words in run.verdict["words"]
+    assert run.verdict["scores"]["valid_loss"] == run.record("epoch")[-1]["valid_loss"]
+
+
 def test_a_schedule_that_goes_by_the_loss_cuts_the_rate(tmp_path: Path) -> None:
     """At a rate of nothing the loss stands still: patience 2 cuts after every two more epochs of the same loss."""
     edits = ["optimizer=sgd", "optimizer.lr=1e-12", "schedule=plateau", "schedule.patience=2", "schedule.factor=0.5"]

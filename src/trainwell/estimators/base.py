@@ -51,7 +51,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         norm_bias_rate: Multiplier of the rate for the biases of norm layers.
         patience: Epochs without improvement on the validation rows after which training stops.
         monitor: Metric by which the best weights are chosen on the validation rows.
-        keep: `best` or `last` weights; without validation rows they are the last.
+        keep: `best` or `last` weights; None is the best where at least 20 validation rows can tell them apart.
         valid_fraction: Share of the rows set aside to choose the weights by; None sets none aside.
         views: Predictions for images are averaged over these views.
         precision: `fp32` or `bf16`; None is float64 for a table taken whole, and fp32 for all else.

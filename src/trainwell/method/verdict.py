@@ -15,7 +15,7 @@ from trainwell.report.words import duration
 from trainwell.training.engine import Engine
 from trainwell.training.evaluate import score
 from trainwell.training.loop import Trainer
-from trainwell.training.setup import Setup
+from trainwell.training.setup import TELLING, Setup
 
 _LABELS = {"train": "training", "valid": "validation", "heldout": "held-out"}
 
@@ -146,4 +146,10 @@ def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer 
             f"the {len(setup.feeds['valid'])} validation samples chose the weights, "
             "so their figure is a little optimistic"
         )
+    elif "valid" in setup.feeds and epoch == 0:
+        parts.append("training the rest raised the loss of training and validation samples alike")
+    elif "valid" in setup.feeds:
+        held = len(setup.feeds["valid"])
+        few = ", being too few to tell weights apart" if held < TELLING else ""
+        parts.append(f"the last weights are kept: the {held} validation samples chose nothing{few}")
     return "; ".join([*parts, f"trained in {duration(trainer.seconds)}"])

@@ -92,17 +92,16 @@ class Work:
 
     def start(self, setup: Setup) -> Run:
         """Train from the beginning. What was in the folder goes once nothing is left that could be refused."""
-        recipe = self.looked.recipe.edit(self.mended.edits)
         samples_to_time(setup)  # refuses a batch that cannot fit, before the network is given one
         advice = advise(setup, self.screen)
         calibration = choose(setup, self.options.cache, self.screen)
         self.folder.clear()
         engine = calibration.engine(self.device)
         compiled = "yes" if engine.compile else "no"
-        setup.recipe = recipe.replace(
+        setup.recipe = setup.recipe.replace(
             precision=engine.precision, layout=engine.layout, compile=compiled, threads=engine.threads
         )
-        segments = [recipe.epochs]
+        segments = [setup.recipe.epochs]
         self._frozen = fingerprint(frozen_state(setup.model))
         self._write_beginning(setup, calibration, segments)
         self._write_samples()
@@ -171,7 +170,8 @@ class Work:
         before = {*CHECKS, "features", *rules.names}
         findings = [finding_of(f) for f in run.findings if f["problem"] in before]
         with running(engine):
-            return self._train(setup, engine, None, segments, findings, calibration, requested)
+            head = next(iter(run.record("head")), None)
+            return self._train(setup, engine, None, segments, findings, calibration, requested, before=head)
 
     def _train(
         self,
@@ -205,10 +205,12 @@ class Work:
             assert requested is not None, "a run that goes on knows what was asked for"
             self._write_recipe(setup, requested, calibration, segments)
             self.screen.say(f"going on at step {trainer.step:,} of {trainer.steps:,}")
-        elif before is not None and plan.keep_best and plan.monitor in before:
-            trainer.best_score, trainer.best_loss = before[plan.monitor], before.get("valid_loss")
+        elif before is not None:
+            trainer.best_score, trainer.best_loss = before[plan.monitor], before["valid_loss"]
             trainer.best_epoch = 0.0
             FolderKeeper(self.folder, record).best(trainer)
+        if before is not None:
+            trainer.start = {name: before[name] for name in ("train_loss", "valid_loss")}
         left = trainer.steps - trainer.step
         self.screen.say(
             f"training {left:,} steps of {trainer.feed.batch_size} samples: "

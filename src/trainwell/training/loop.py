@@ -133,6 +133,7 @@ class Trainer:
         self.best_score: float | None = None
         self.best_loss: float | None = None
         self.best_epoch: float | None = None
+        self.start: dict[str, float] = {}  # losses of weights that were kept before the first step, if any
         self.stopped_early = False
         self.losses: list[float] = []  # at each scoring: of the validation split, else of the training split
         self.seconds = 0.0
@@ -206,7 +207,7 @@ class Trainer:
                 saved = time.perf_counter()
             if leaving and not self.finished:
                 return
-        if not self.plan.keep_best or self.best_score is None:
+        if self.plan.keep_best and self.best_score is None:
             self._keep(keeper)
 
     def advance(self) -> dict[str, Tensor] | None:
@@ -371,6 +372,8 @@ class Trainer:
                     self._keep(keeper)
             elif plan.patience is not None and self.best_epoch is not None:
                 self.stopped_early = self.epoch - self.best_epoch >= plan.patience
+        if not plan.keep_best and not self._harmed(line):
+            self._keep(keeper)
         keeper.line("epoch", line)
         progress.scored(line)
 
@@ -380,6 +383,10 @@ class Trainer:
             return True
         sign = -1 if self.plan.monitor.endswith("loss") else 1
         return (sign * value, -loss) > (sign * self.best_score, -self.best_loss)
+
+    def _harmed(self, line: dict[str, Any]) -> bool:
+        """Whether training and validation samples agree that what the training started from was better."""
+        return bool(self.start) and all(not line[name] <= loss for name, loss in self.start.items())
 
     def averaged(self) -> Any:
         """Context in which the model holds the averaged weights, where there is an average."""

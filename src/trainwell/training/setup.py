@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from trainwell.training.refusals import (
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 _PREPARING_SAMPLES = 2000  # a data-dependent initialiser sees so many
+TELLING = 20  # validation samples below which one of them is worth more than five points, and none choose weights
 
 
 def shape_of(data: Data) -> Shape:
@@ -199,7 +200,7 @@ def set_up(
         target = fit_target(data.y[data.splits["train"]]) if data.task == "regression" else None
         feeds = make_feeds(data, recipe, device, fitted, target)
     num_outputs = len(data.classes) or feeds["train"].target.shape[1]
-    recipe = _with_numbers(recipe, feeds["train"])
+    recipe = _with_numbers(recipe, feeds["train"]).replace(keep=_kept(recipe, feeds.get("valid")))
     model = build(recipe.model, input_shape(data, fitted), num_outputs, recipe.seed) if given is None else given
     _start_biases(model, recipe, feeds["train"], num_outputs)
     if given is None:
@@ -285,6 +286,14 @@ def _with_numbers(recipe: Recipe, train: Feed) -> Recipe:
         return recipe
     counts = torch.bincount(train.target, minlength=train.num_classes).tolist()
     return recipe.replace(loss=losses.part(recipe.loss, weights=tuple(balanced_weights(counts))))
+
+
+def _kept(recipe: Recipe, valid: Feed | None) -> Literal["best", "last"]:
+    """Which weights a run gives back: the best, or the last where too few validation samples tell weights apart."""
+    if recipe.keep != "auto":
+        return recipe.keep
+    asked = recipe.monitor != "auto" or recipe.patience is not None
+    return "best" if asked or (valid is not None and len(valid) >= TELLING) else "last"
 
 
 def _start_biases(model: nn.Module, recipe: Recipe, train: Feed, num_outputs: int) -> None:

@@ -133,6 +133,7 @@ def test_the_head_is_kept_where_training_the_rest_does_harm(source: Path, halves
         name: value for name, value in head.items() if name.startswith(("train_", "valid_"))
     }
     assert "the new head on the weights as they came" in run.verdict["words"]
+    assert "raised the loss of training and validation samples alike" in run.verdict["words"]
     harm = [finding for finding in run.findings if "is what is kept" in finding["message"]]
     assert harm and {finding["severity"] for finding in harm} == {"warning"}
     assert run.verdict["healthy"]  # what was kept is
@@ -158,7 +159,7 @@ def test_values_of_a_table(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     x = draws.normal(size=(300, 4)).astype(np.float32)
     y = np.tanh(x[:, 0] + x[:, 1])
-    tw.fit((x, y), [*EASY, "epochs=15", "model.skip=false"], out=tmp_path / "source", options=QUICK)
+    tw.fit((x, y), [*EASY, "epochs=15"], out=tmp_path / "source", options=QUICK)
     run = tw.finetune((x[:100], 3 * y[:100] + 1), tmp_path / "source", EASY, out=tmp_path / "run")
     assert run.recipe.transfer == "head"
     assert run.verdict["scores"]["valid_r2"] > 0.5
@@ -309,6 +310,22 @@ def test_the_rate_is_for_the_batch_that_is_trained_with(source: Path, halves: An
     assert share() == pytest.approx(0.1)
     assert share("batch_size=8") == pytest.approx(0.05)
     assert share("batch_size=500") == pytest.approx(0.1 * (108 / 32) ** 0.5)  # no batch is larger than the data
+
+
+def test_few_samples_are_passed_over_until_500_steps_are_made(source: Path, halves: Any) -> None:
+    opened, data = open_source(source), open_data(halves)
+    chosen, why = choose(shape_of(data))
+
+    def epochs(*edits: str) -> float:
+        recipe = chosen.edit([edit for edit in edits if edit.startswith("epochs")])
+        return adapted(opened, data, recipe, why, [*edits], 32)[0].epochs
+
+    assert len(data.splits["train"]) == 108
+    assert chosen.epochs == 40
+    assert epochs("transfer=full") == epochs("transfer=gradual") == round(500 * 32 / 108)
+    assert epochs("transfer=full", "batch_size=500") == 500  # no batch is larger than the data
+    assert epochs("transfer=full", "batch_size=4") == 40
+    assert epochs("transfer=full", "epochs=7") == 7
 
 
 def test_features_kept_of_the_same_weights_in_another_network_are_not_taken(halves: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from method.finetune.layouts import DEPTHS, forward, weights
 from trainwell.errors import BadRun, BadValue, BadWeights, Failed, MissingExtra
 from trainwell.method.export.export import export
 from trainwell.method.finetune.sources import open_source
+from trainwell.method.finetune.transfer import transfer_from
 from trainwell.models import build
 from trainwell.record import BEST_MODEL, BEST_WEIGHTS
 
@@ -93,11 +94,45 @@ def test_a_run_without_weights_is_refused(run: tw.Run, tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
+class TwoHeads(torch.nn.Module):
+    """A linear path beside a deep one that starts with weights of its own."""
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.wide = torch.nn.Linear(4, num_outputs)
+        self.deep = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, num_outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.wide(x) + self.deep(x)
+
+
 def test_a_network_whose_outputs_are_not_the_heads_alone_is_refused(tmp_path: Path) -> None:
-    edits = ["model=mlp", "model.widths=8", "model.skip=true", "epochs=0.1"]
-    tw.fit("iris", edits, out=tmp_path / "run", options=OPTIONS)
-    with pytest.raises(BadValue, match="not in its head"):
+    tw.fit("iris", [f"model={__name__}:TwoHeads", "epochs=0.1"], out=tmp_path / "run", options=OPTIONS)
+    with pytest.raises(BadValue, match=r"outputs in wide.weight, wide.bias too, not in its head \(deep.2\)"):
         open_source(tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["run", "export"])
+def test_a_linear_path_beside_the_head_is_a_shortcut(kind: str, tmp_path: Path) -> None:
+    edits = ["model=mlp", "model.widths=8", "model.skip=true", "epochs=1"]
+    run = tw.fit("iris", edits, out=tmp_path / "run", options=OPTIONS)
+    if kind == "export":
+        export(run, "safetensors", out=tmp_path / "export")
+    source = open_source(tmp_path / kind)
+    assert (source.head, source.shortcuts) == ("deep.4", ("wide",))
+    assert source.network.get_submodule("wide").weight.any()
+    for outputs in (3, 5):
+        network = transfer_from(source, (4,), outputs, 0).start.network
+        assert not network.get_submodule("wide").weight.any()
+        assert network.get_submodule("wide").weight.shape == (outputs, 4)
+        assert torch.equal(network.get_submodule("deep.1").weight, source.network.get_submodule("deep.1").weight)
+
+
+def test_a_head_that_starts_at_0_is_the_head(tmp_path: Path) -> None:
+    edits = ["model=mlp", "model.widths=8", "model.head_scale=0", "epochs=0.1"]
+    tw.fit("iris", edits, out=tmp_path / "run", options=OPTIONS)
+    source = open_source(tmp_path / "run")
+    assert (source.head, source.shortcuts) == ("4", ())
 
 
 def test_a_network_given_as_an_object_is_refused(tmp_path: Path) -> None:

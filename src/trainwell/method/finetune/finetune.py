@@ -73,6 +73,8 @@ def finetune(
     opened = _opened(source, head)
     for note in opened.notes:
         screen.say(note)
+    if opened.shortcuts:
+        screen.say(f"{', '.join(opened.shortcuts)}, which leads to the outputs beside the head, starts at 0 with it")
     looked = _look(data, opened, edits, options, screen)
     transfer = _transfer(opened, looked, screen)
     setup = None if resume else set_up(looked.data, looked.recipe, device, start=transfer.start)

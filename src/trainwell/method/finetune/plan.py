@@ -14,12 +14,14 @@ from trainwell.method.run import Run
 from trainwell.optimizers import optimizers
 from trainwell.preprocessing import preprocessing
 from trainwell.recipe import Recipe, parse_edit, parse_value
+from trainwell.recipes import epochs_for
 from trainwell.record import RunFolder
 from trainwell.schedules import scaled_rate, schedules
 from trainwell.training.heads import MOMENTUM
 
 _KINDS = {"affine": "standardize", "projection": "pca"}  # a technique of the kind, where no more is known
 TENTH = 0.1  # of the rate that the weights were learnt at
+STEPS = 500  # at least, at so low a rate: of few samples some dozen passes are some dozen steps, which move nothing
 _OF_A_HEAD = {  # what has an effect where only a head is trained
     "augment",
     "balance",
@@ -85,6 +87,10 @@ def adapted(
 
     Raises:
         BadValue: An edit has no effect on the way of training that is taken.
+
+    Reference:
+        Kolesnikov et al., "Big Transfer (BiT): General Visual Representation Learning", 2020, section 3.3 (500 steps
+        for small tasks).
     """
     pinned = dict(map(parse_edit, edits))
     if source.preprocessing is not None and any(key.partition(".")[0] == "preprocess" for key in pinned):
@@ -110,6 +116,9 @@ def adapted(
     for edit in own_tenth(edits):
         of_rate = f"lr={edit.partition('=')[2]}, a tenth of that of {pinned['optimizer']}"
     rated = "" if "optimizer.lr" in pinned else f"; {of_rate}"
+    if "epochs" not in pinned:
+        count = len(data.splits["train"])
+        recipe = recipe.replace(epochs=max(recipe.epochs, epochs_for(count, min(size, count), steps=STEPS, low=1)))
     return recipe, f"{why}; {reason}{rated}"
 
 

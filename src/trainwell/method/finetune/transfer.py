@@ -9,6 +9,7 @@ from torch import nn
 
 from trainwell.errors import BadValue
 from trainwell.method.finetune.sources import Source
+from trainwell.method.finetune.sources.source import belongs
 from trainwell.models import build
 from trainwell.training.freeze import fingerprint
 from trainwell.training.setup import Start
@@ -80,7 +81,7 @@ def choose_way(count: int, num_classes: int) -> tuple[Way, str]:
 
 
 def _rebuilt(source: Source, input_shape: tuple[int, ...], num_outputs: int, seed: int) -> nn.Module:
-    """The network with a head of another width and the weights of the source in all but the head."""
+    """The network with a head of another width, and the weights of the source in all but the head and its shortcuts."""
     if source.model is None:
         network = copy.deepcopy(source.network)
         place, _, name = source.head.rpartition(".")
@@ -100,7 +101,8 @@ def _rebuilt(source: Source, input_shape: tuple[int, ...], num_outputs: int, see
         return network.train()
     network = build(source.model, input_shape, num_outputs, seed)
     own = network.state_dict()
-    body = {key: value for key, value in source.network.state_dict().items() if not key.startswith(f"{source.head}.")}
+    anew = (source.head, *source.shortcuts)
+    body = {key: value for key, value in source.network.state_dict().items() if not belongs(key, anew)}
     differing = [key for key, value in body.items() if key not in own or own[key].shape != value.shape]
     if differing:
         raise BadValue(

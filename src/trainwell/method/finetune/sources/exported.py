@@ -7,7 +7,7 @@ from typing import Any
 from trainwell.errors import BadWeights
 from trainwell.method.export.config import CONFIG, MARK
 from trainwell.method.export.safetensors_file import FILE, PREPROCESSING, opened
-from trainwell.method.finetune.sources.source import Source, head_name, refuse_two_heads
+from trainwell.method.finetune.sources.source import Source, head_and_shortcuts
 from trainwell.method.finetune.sources.weights import read_weights
 from trainwell.models import models
 from trainwell.models.given import GIVEN
@@ -50,8 +50,7 @@ def from_export(folder: Path, text: str) -> Source:
         decoding = told["decoding"]
     except KeyError as error:
         raise BadWeights(f"{folder / CONFIG} lacks {error}: it was changed. Export the run anew.") from error
-    head = head_name(network, num_outputs)
-    refuse_two_heads(part, shape, num_outputs, network, head)
+    head, shortcuts = head_and_shortcuts(part, shape, num_outputs, network)
     return Source(
         text=text,
         model=part,
@@ -64,4 +63,5 @@ def from_export(folder: Path, text: str) -> Source:
         lr=None,
         optimizer=None,
         notes=(f"source: {text}, exported by trainwell, {part.name} of {num_outputs} outputs on inputs {shape}",),
+        shortcuts=shortcuts,
     )

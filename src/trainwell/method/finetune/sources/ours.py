@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from trainwell.errors import BadRun
-from trainwell.method.finetune.sources.source import Source, head_name, refuse_two_heads
+from trainwell.method.finetune.sources.source import Source, head_and_shortcuts
 from trainwell.method.run import Run
 from trainwell.models import models
 from trainwell.models.given import GIVEN
@@ -29,8 +29,7 @@ def from_run(path: str | Path) -> Source:
         )
     network = run.model()
     shape, num_outputs = tuple(description["input_shape"]), description["num_outputs"]
-    head = head_name(network, num_outputs)
-    refuse_two_heads(part, shape, num_outputs, network, head)
+    head, shortcuts = head_and_shortcuts(part, shape, num_outputs, network)
     classes = tuple(description["classes"])
     told = f"{len(classes)} classes" if classes else f"{num_outputs} value{'s' if num_outputs > 1 else ''}"
     notes = [f"source: run {path}, {part.name} of {told} on inputs {shape}"]
@@ -49,4 +48,5 @@ def from_run(path: str | Path) -> Source:
         lr=None if alone else float(recipe.optimizer.args["lr"]),
         optimizer=None if alone else recipe.optimizer,
         notes=tuple(notes),
+        shortcuts=shortcuts,
     )
