@@ -10,10 +10,11 @@ so is what each way came to under each seed; a second call takes them again, and
 no results. Each seed draws so many images of each target class, and every way learns from those:
 
 - head, gradual, full: `trainwell.finetune` as it comes with `transfer=` so, at a tenth of the rate of the source;
-- full, full rate: the same as full at ten times the rate;
-- scratch: `trainwell.fit` of the same network, by fit's own recipe and by resnet-he, each for several numbers of
-  epochs; and fit as it comes, which takes another network. The scratch that others are compared with is the one whose
-  mean on the test images is the highest, which favours it.
+- full, full rate: the same as full at ten times the rate; full, rate of the source: at the very number that the source
+  was trained at, although the batches are smaller;
+- scratch: `trainwell.fit` of the same network, by fit's own recipe and by resnet-he, for several numbers of epochs; and
+  fit as it comes, which takes another network. The one that others are compared with is the one whose mean on the test
+  images is the highest, which favours it.
 
 All are scored on the test images of the target classes. `--quick` tries the program: a convnet, few images, one epoch.
 Results go to results/transfer.json.
@@ -36,7 +37,8 @@ from small_tables import summary
 
 HERE = Path(__file__).parent
 REFERENCE = "scratch, best"
-FULL_RATE = {"full": "full, full rate"}
+TENTH = "full"
+HIGHER = ("full, full rate", "full, rate of the source")  # the same at ten times the rate, and at the source's as it is
 OPTIONS = trainwell.Options()
 Ways = dict[str, list[str]]
 SOURCE = ["recipe=large_images", "epochs=10"]  # about 35 minutes on two cores
@@ -168,10 +170,9 @@ def one_seed(
         measure(name, edits)
     for name, edits in FINE_TUNED.items():
         measure(name, edits, from_source=True)
-    for name, other in FULL_RATE.items():
-        if name in found:
-            rate = 10 * found[name]["lr"]
-            measure(other, [*FINE_TUNED[name], f"optimizer.lr={rate!r}"], from_source=True)
+    if TENTH in found:
+        for name, rate in zip(HIGHER, (10 * found[TENTH]["lr"], asked["source"]["lr"]), strict=True):
+            measure(name, [*FINE_TUNED[TENTH], f"optimizer.lr={rate!r}"], from_source=True)
     return found
 
 
@@ -191,11 +192,12 @@ def differences(rounds: list[dict[str, Any]], pairs: list[tuple[str, str]]) -> d
 
 def result_of(rounds: list[dict[str, Any]], scratch: Ways) -> dict[str, Any]:
     """What the seeds come to; the best scratch joins the ways as one of its own."""
-    means = {name: statistics.mean(one["ways"][name]["accuracy"] for one in rounds) for name in scratch}
+    rivals = [*scratch, *AS_IT_COMES]
+    means = {name: statistics.mean(one["ways"][name]["accuracy"] for one in rounds) for name in rivals}
     best = max(means, key=lambda name: means[name])
     ways = list(rounds[0]["ways"])
-    pairs = [(name, best) for name in (*FINE_TUNED, *FULL_RATE.values())]
-    pairs += [*FULL_RATE.items(), ("gradual", "head")]
+    pairs = [(name, best) for name in (*FINE_TUNED, *HIGHER)]
+    pairs += [*((TENTH, name) for name in HIGHER), ("gradual", "head")]
     return {
         REFERENCE: best,
         "accuracy": {name: summary([one["ways"][name]["accuracy"] for one in rounds]) for name in ways},
@@ -238,7 +240,7 @@ def main() -> None:
     if arguments.quick and arguments.out == parser.get_default("out"):
         arguments.out = arguments.work / "transfer.json"
     quick, work = arguments.quick, arguments.work
-    known = [*(QUICK_SCRATCH if quick else SCRATCH), *AS_IT_COMES, *FINE_TUNED, *FULL_RATE.values()]
+    known = [*(QUICK_SCRATCH if quick else SCRATCH), *AS_IT_COMES, *FINE_TUNED, *HIGHER]
     if unknown := sorted(set(arguments.only) - set(known)):
         parser.error(f"there is no way {', '.join(unknown)}; there are {', '.join(known)}")
     edits, scratch, most = (QUICK_SOURCE, QUICK_SCRATCH, QUICK_IMAGES) if quick else (SOURCE, SCRATCH, None)

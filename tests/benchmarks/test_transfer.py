@@ -45,7 +45,7 @@ def test_each_seed_draws_its_own_training_images(images: Path, tmp_path: Path) -
 
 def _round(seed: int, **accuracy: float) -> dict[str, Any]:
     base = {"scratch, short": 0.5, "scratch, long": 0.6, "head": 0.7, "gradual": 0.72, "full": 0.7}
-    base |= {"full, full rate": 0.5}
+    base |= {"fit as it comes": 0.55, "full, full rate": 0.5, "full, rate of the source": 0.4}
     named = base | accuracy
     return {"seed": seed, "ways": {name: {"accuracy": value} for name, value in named.items()}}
 
@@ -68,3 +68,6 @@ def test_the_scratch_to_beat_is_the_best_one() -> None:
     assert "| **scratch, long** | 0.6000 ± 0.0000 | 0.6000 - 0.6000 |  |  |" in page
     assert "| head | 0.7000 ± 0.0000 | 0.7000 - 0.7000 | +10.00 ± 0.00 | 2 of 2 |" in page
     assert "| full - full, full rate | +20.00 ± 0.00 | 2 of 2 |" in page
+    assert "| full - full, rate of the source | +30.00 ± 0.00 | 2 of 2 |" in page
+    other = {"fit as it comes": 0.65}  # another network, and yet from scratch
+    assert result_of([_round(0, **other), _round(1, **other)], SCRATCH)["scratch, best"] == "fit as it comes"
