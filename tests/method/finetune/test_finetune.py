@@ -138,6 +138,10 @@ def test_the_head_is_kept_where_training_the_rest_does_harm(source: Path, halves
     assert harm and {finding["severity"] for finding in harm} == {"warning"}
     assert run.verdict["healthy"]  # what was kept is
     assert not any(finding.severity == "error" for finding in diagnose(run.path))
+    more = [edit.replace("epochs=1", "epochs=2") for edit in edits]
+    run = tw.finetune(halves, source, more, out=run.path, resume=True, options=QUICK)
+    assert len(run.record("epoch")) == 2
+    assert "the new head on the weights as they came" in run.verdict["words"]  # remembered by a run that goes on
     old = body(tw.Run(source).weights())
     assert all(torch.equal(value, old[name]) for name, value in body(run.weights()).items())
 
