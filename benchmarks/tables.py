@@ -218,7 +218,8 @@ def transfer(result: dict[str, Any]) -> str:
     for way, one in result["accuracy"].items():
         gap = pairs.get(f"{way} - {best}")
         scores = [f"{one['mean']:.4f} ± {one['deviation']:.4f}", f"{one['lowest']:.4f} - {one['highest']:.4f}"]
-        rows.append([f"**{way}**" if way == best else way, *scores, *_gap(gap, settings["seeds"])])
+        far = f"{result['moved'][way]:.1%}" if way in result["moved"] else ""
+        rows.append([f"**{way}**" if way == best else way, *scores, *_gap(gap, settings["seeds"]), far])
     for pair, gap in pairs.items():
         if not pair.endswith(f" - {best}"):
             others.append([pair, *_gap(gap, settings["seeds"])])
@@ -228,7 +229,7 @@ def transfer(result: dict[str, Any]) -> str:
         f"{source['network']}, {source['epochs']:g} epochs in {source['minutes']:g} minutes, test accuracy "
         f"{source['accuracy']:.4f} on its own classes. {where(result['machine'])}"
     )
-    first = table(["", "test accuracy", "lowest - highest", "- best scratch, points", "seeds above"], rows)
+    first = table(["", "test accuracy", "lowest - highest", "- best scratch, points", "seeds above", "moved"], rows)
     return f"{said}\n\n{first}\n\n{table(['', 'points', 'seeds above'], others)}"
 
 

@@ -137,6 +137,14 @@ def scored(train: Callable[[Path], trainwell.Run], folder: Path, place: Path) ->
     }
 
 
+def moved(source: trainwell.Run, run: trainwell.Run) -> float:
+    """How far the convolutions went from those of the source: |w - w0| / |w0|, the mean over the layers."""
+    before, after = source.weights(), run.weights()
+    return statistics.mean(
+        float((after[name] - value).norm() / value.norm()) for name, value in before.items() if value.dim() == 4
+    )
+
+
 def one_seed(
     folder: Path, source: trainwell.Run, scratch: Ways, seed: int, place: Path, asked: dict[str, Any], only: list[str]
 ) -> dict[str, dict[str, Any]]:
@@ -162,6 +170,8 @@ def one_seed(
         one = json.loads(kept.read_text())
         if one.pop("asked") != asked:
             raise SystemExit(f"{kept} was measured with other settings. Give another --work.")
+        if from_source:
+            one["moved"] = round(moved(source, trainwell.Run(run)), 4)
         found[name] = one
         said = f"seed {seed}, {name}: {one['accuracy']:.4f} (lr {one['lr']:.3g}, {one['seconds']:.0f} s)"
         print(said, *one["errors"], sep="; ", flush=True)
@@ -201,6 +211,10 @@ def result_of(rounds: list[dict[str, Any]], scratch: Ways) -> dict[str, Any]:
     return {
         REFERENCE: best,
         "accuracy": {name: summary([one["ways"][name]["accuracy"] for one in rounds]) for name in ways},
+        "moved": {
+            name: round(statistics.mean(one["ways"][name]["moved"] for one in rounds), 4)
+            for name in (*FINE_TUNED, *HIGHER)
+        },
         "differences": differences(rounds, pairs),
         "rounds": rounds,
     }
