@@ -32,15 +32,19 @@ def test_a_rate_far_too_high(program: Program, quarters: Path) -> None:
     program("evaluate", "run", quarters).refused("has no weights yet")
 
 
-def test_the_best_weights_so_far_are_kept(inside: Callable[..., Done], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("keep", "words"),
+    [("best", "the best weights so far are kept"), ("last", "the last weights that were scored are kept")],
+)
+def test_weights_of_before_are_kept(keep: str, words: str, inside: Callable[..., Done], tmp_path: Path) -> None:
     """The rate rises from nothing, so that the first epochs are finite."""
     rising = ("optimizer=sgd", "optimizer.lr=2", "warmup=0.99", "start=0", "clip=none", "average=none", "epochs=100")
-    call = ("diabetes", *rising, "--no-checks", "--out", "run")
-    inside("fit", *call).refused("The loss became", "the best weights so far are kept", code=1)
+    call = ("diabetes", *rising, f"keep={keep}", "--no-checks", "--out", "run")
+    inside("fit", *call).refused("The loss became", words, code=1)
     assert "is finished: nothing to do" in inside("fit", *call, "--resume").out
     assert read_record(tmp_path / "run", "epoch")
     findings = json.loads((tmp_path / "run" / "findings.json").read_text())["findings"]
-    assert "the best weights so far are kept" in findings[0]["message"]
+    assert words in findings[0]["message"]
     weights = load_file(tmp_path / "run" / "best" / "model.safetensors")
     assert all(tensor.isfinite().all() for tensor in weights.values())
 

@@ -97,10 +97,11 @@ def conclude(
     screen.say(f"run folder: {folder.path}")
 
 
-def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record: Record) -> Diverged:
+def diverged(folder: RunFolder, error: Diverged, findings: list[Finding], record: Record, *, best: bool) -> Diverged:
     """Write down that the loss was not finite; gives the error that says which weights are kept, and what to try."""
+    which = "best weights so far" if best else "last weights that were scored"
     kept = (
-        "the best weights so far are kept"
+        f"the {which} are kept"
         if folder.has(BEST_WEIGHTS)
         else "no epoch was finished, so there are no weights to keep"
     )

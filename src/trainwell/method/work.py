@@ -220,7 +220,7 @@ class Work:
             trainer.run(FolderKeeper(self.folder, record, self.events), self.screen, self.stop)
         except Diverged as error:
             self.screen.done()
-            raise diverged(self.folder, error, findings, record) from error
+            raise diverged(self.folder, error, findings, record, best=plan.keep_best) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
