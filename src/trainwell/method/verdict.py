@@ -142,7 +142,7 @@ def _words(setup: Setup, scores: dict[str, Any], epoch: float, trainer: Trainer 
             f"{trainer.folds} folds of the training samples chose the head; "
             f"the {len(setup.feeds['valid'])} validation samples chose nothing"
         )
-    elif "valid" in setup.feeds and setup.recipe.keep == "best":
+    elif "valid" in setup.feeds and (setup.recipe.keep == "best" or isinstance(trainer, Ended)):
         parts.append(
             f"the {len(setup.feeds['valid'])} validation samples chose the weights, "
             "so their figure is a little optimistic"

@@ -345,7 +345,7 @@ class Trainer:
         return float(self.running_loss) / max(1, self.running_steps)
 
     def _score(self, keeper: Keeper, progress: Progress, seconds: Callable[[], float]) -> None:
-        """Score the averaged or present weights, write the epoch line, and keep them where they are the best so far."""
+        """Score the averaged or present weights, write the epoch line, and keep what the plan gives back."""
         plan = self.plan
         self._check_finite()
         line: dict[str, Any] = {"epoch": round(self.epoch, 4), "step": self.step, "seconds": 0.0}

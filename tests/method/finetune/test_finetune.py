@@ -316,6 +316,14 @@ def test_the_rate_is_for_the_batch_that_is_trained_with(source: Path, halves: An
     assert share("batch_size=500") == pytest.approx(0.1 * (108 / 32) ** 0.5)  # no batch is larger than the data
 
 
+def test_a_head_of_too_few_samples_for_folds_is_chosen_by_the_validation_samples(source: Path, halves: Any) -> None:
+    x, y = halves
+    few = {"x_train": x[:8], "y_train": y[:8], "x_valid": x[8:20], "y_valid": y[8:20]}
+    run = tw.finetune(few, source, [*EASY, *ONE_HEAD], out=source.parent / "few", options=QUICK)
+    assert "the 12 validation samples chose the weights" in run.verdict["words"]
+    assert "the last weights are kept" not in run.verdict["words"]
+
+
 def test_few_samples_are_passed_over_until_500_steps_are_made(source: Path, halves: Any) -> None:
     opened, data = open_source(source), open_data(halves)
     chosen, why = choose(shape_of(data))
